@@ -1,0 +1,43 @@
+# Language level, warnings, hardening and sanitizers: the same for every target of the tree.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(SIGNET_CCACHE ccache)
+if(SIGNET_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SIGNET_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${SIGNET_CCACHE})
+endif()
+
+add_library(signet_warnings INTERFACE)
+target_compile_options(signet_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wimplicit-fallthrough -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND SIGNET_SANITIZE)
+  # g++ 12 reports false -Wmaybe-uninitialized and friends once sanitizers rewrite the control flow.
+  target_compile_options(signet_warnings INTERFACE -Wno-maybe-uninitialized)
+endif()
+
+if(SIGNET_SANITIZE)
+  add_compile_options(-fsanitize=${SIGNET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -O1)
+  add_link_options(-fsanitize=${SIGNET_SANITIZE})
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+endif()
+if(SIGNET_COVERAGE)
+  add_compile_options(--coverage -O0)
+  add_link_options(--coverage)
+endif()
+if(SIGNET_HARDEN)
+  include(CheckPIESupported)
+  check_pie_supported()
+  add_compile_options(-O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection)
+  if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+    add_compile_options(-fcf-protection)
+  endif()
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+  add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack)
+endif()
+if(SIGNET_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

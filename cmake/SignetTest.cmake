@@ -1,0 +1,39 @@
+# signet_test(NAME core_base_test SRCS a_test.cc … DEPS core_base [LABELS fast])
+#
+# One test binary per room, every TEST_CASE its own ctest entry. Catch2's main is compiled once (test_support).
+find_package(Catch2 2 REQUIRED)
+include(Catch)
+
+function(signet_test)
+  cmake_parse_arguments(T "" "NAME" "SRCS;DEPS;LABELS" ${ARGN})
+  if(SIGNET_FUZZ)
+    return()
+  endif()
+  if(NOT T_LABELS)
+    set(T_LABELS fast)
+  endif()
+  add_executable(${T_NAME} ${T_SRCS})
+  target_link_libraries(${T_NAME} PRIVATE test_support ${T_DEPS} signet_warnings)
+  target_compile_definitions(${T_NAME} PRIVATE SIGNET_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
+    SIGNET_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  catch_discover_tests(${T_NAME} TEST_PREFIX "${T_NAME}: " PROPERTIES LABELS "${T_LABELS}" TIMEOUT 120
+    DISCOVERY_MODE PRE_TEST)
+endfunction()
+
+# signet_fuzz(NAME spiffe_id SRC spiffe_id_fuzz.cc DEPS core_spiffe)
+#
+# The source defines LLVMFuzzerTestOneInput and asserts an invariant. Under the fuzz preset this is a libFuzzer
+# binary fuzz_NAME; otherwise it is a plain test that replays tests/fuzz/corpus/NAME.
+function(signet_fuzz)
+  cmake_parse_arguments(F "" "NAME;SRC" "DEPS" ${ARGN})
+  if(SIGNET_FUZZ)
+    add_executable(fuzz_${F_NAME} ${F_SRC})
+    target_link_options(fuzz_${F_NAME} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(fuzz_${F_NAME} PRIVATE ${F_DEPS} signet_warnings)
+  else()
+    add_executable(replay_${F_NAME} ${F_SRC} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc)
+    target_link_libraries(replay_${F_NAME} PRIVATE ${F_DEPS} signet_warnings)
+    add_test(NAME "fuzz corpus: ${F_NAME}" COMMAND replay_${F_NAME} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${F_NAME})
+    set_tests_properties("fuzz corpus: ${F_NAME}" PROPERTIES LABELS fast TIMEOUT 120)
+  endif()
+endfunction()

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "core/base/bytes.h"
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/crypto/certificate.h"
+#include "core/spiffe/bundle.h"
+#include "core/spiffe/spiffe_id.h"
+
+namespace signet::crypto {
+
+/// X509Svid is a certificate chain whose leaf meets X509-SVID §2-§5.2 on its own (one valid URI SAN with a path, not a
+/// CA, digitalSignature, no keyCertSign/cRLSign …). It says nothing about who signed it; see VerifyX509Svid.
+struct X509Svid {
+  spiffe::SpiffeId id;
+  std::vector<Certificate> chain;  ///< leaf first, at most 8
+
+  const Certificate& leaf() const { return chain.front(); }
+
+  /// Parse takes concatenated DER, leaf first (WL-14).
+  static Result<X509Svid> Parse(ByteView concatenated_der);
+  static Result<X509Svid> FromChain(const std::vector<Bytes>& chain_der);
+};
+
+/// TrustStore holds the X.509 authorities of one trust domain, ready for verification (one X509_STORE each, never
+/// shared between trust domains: BUN-13, trap T11). Immutable; safe for several threads.
+class TrustStore {
+ public:
+  /// Create parses every authority; one that is no CA certificate is INVALID_ARGUMENT. An empty bundle is allowed and
+  /// trusts nobody.
+  static Result<std::shared_ptr<const TrustStore>> Create(const spiffe::Bundle& bundle);
+  ~TrustStore();
+
+  const spiffe::TrustDomain& trust_domain() const;
+
+  struct Impl;
+  explicit TrustStore(std::unique_ptr<Impl> impl);
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+/// TrustStores maps trust domains to their stores; a peer of a domain without one is not trusted (WL-11).
+using TrustStores = std::map<spiffe::TrustDomain, std::shared_ptr<const TrustStore>>;
+
+/// VerifyX509Svid parses the chain, picks the store of the leaf's trust domain, and does RFC 5280 path validation at
+/// `now` plus the checks that OpenSSL leaves out (X509-02, X509-23 … X509-28). INVALID_ARGUMENT: not an SVID;
+/// UNAUTHENTICATED: an SVID that is not trusted (unknown domain, unknown signer, expired …), with the reason.
+Result<X509Svid> VerifyX509Svid(const std::vector<Bytes>& chain_der, const TrustStores& stores, SystemTime now);
+
+}  // namespace signet::crypto
