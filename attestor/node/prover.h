@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string_view>
+
+#include "core/base/bytes.h"
+#include "core/base/result.h"
+#include "core/base/secret.h"
+
+namespace signet::attestor {
+
+/// NodeProver is the agent's side of one way to attest nodes. Used by one thread at a time.
+class NodeProver {
+ public:
+  virtual ~NodeProver() = default;
+  /// type is the attestor's name on the wire, e.g. "join_token".
+  virtual std::string_view type() const = 0;
+  /// Payload gives the first message of a new attestation.
+  virtual Result<Secret> Payload() = 0;
+  /// Respond answers a challenge of the attestation that Payload began.
+  virtual Result<Secret> Respond(ByteView challenge) = 0;
+};
+
+}  // namespace signet::attestor

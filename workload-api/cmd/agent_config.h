@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/secret.h"
+#include "core/crypto/key.h"
+#include "core/spiffe/trust_domain.h"
+
+namespace signet::agent_cmd {
+
+enum class BundleFormat { kPem, kSpiffe };
+
+/// AgentConfig is the checked configuration of `signet-agent run`. Names and defaults are SPIRE's.
+struct AgentConfig {
+  spiffe::TrustDomain trust_domain;
+  std::string server_address;  ///< host name or numeric address
+  std::uint16_t server_port = 8081;
+  std::string data_dir;                ///< identity and bundle live here, 0700
+  std::string socket_path;             ///< Workload API, absolute
+  Secret join_token = {};              ///< empty: none; used only while the agent has no identity
+  std::string join_token_file = {};    ///< read when it is needed, if join_token is empty
+  std::string trust_bundle_path = {};  ///< first trust; ignored once data_dir holds a bundle
+  BundleFormat trust_bundle_format = BundleFormat::kPem;
+  bool insecure_bootstrap = false;  ///< take the server's word at first contact; for trials alone
+  crypto::KeyType workload_x509_svid_key_type = crypto::KeyType::kEcP256;
+  Duration sync_interval = std::chrono::seconds(5);
+  LogOptions log = {};  ///< for whoever makes the logger
+};
+
+}  // namespace signet::agent_cmd
