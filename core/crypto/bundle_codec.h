@@ -12,19 +12,22 @@ namespace signet::crypto {
 /// WriteBundleJson gives the SPIFFE JWK set (rows BUN-*, X509-29 … X509-32): published strictly.
 Result<std::string> WriteBundleJson(const spiffe::Bundle& bundle);
 
-/// ParseBundleJson reads it leniently, as the rows ask: an entry that is unknown or broken is dropped, the rest kept
-/// (BUN-06, BUN-10, X509-33, X509-34); missing `keys`, duplicate members, depth > 8 or > 1 MiB is an error. 64-bit
-/// sequence numbers survive.
-Result<spiffe::Bundle> ParseBundleJson(const spiffe::TrustDomain& trust_domain, std::string_view json);
+/// ParseBundleJson reads it leniently, as the rows ask: an entry that is unknown or broken is
+/// dropped, the rest kept (BUN-06, BUN-10, X509-33, X509-34); missing `keys`, duplicate members,
+/// depth > 8 or > 1 MiB is an error. 64-bit sequence numbers survive.
+Result<spiffe::Bundle> ParseBundleJson(const spiffe::TrustDomain& trust_domain,
+                                       std::string_view json);
 
 /// WriteBundlePem and ParseBundlePem carry the X.509 authorities alone.
 std::string WriteBundlePem(const spiffe::Bundle& bundle);
-Result<spiffe::Bundle> ParseBundlePem(const spiffe::TrustDomain& trust_domain, std::string_view pem);
+Result<spiffe::Bundle> ParseBundlePem(const spiffe::TrustDomain& trust_domain,
+                                      std::string_view pem);
 
 /// ConcatenateX509 gives the authorities as concatenated DER (WL-16).
 Bytes ConcatenateX509(const spiffe::Bundle& bundle);
 
-/// ValidateAuthority checks that DER is one CA certificate (CA:TRUE, keyCertSign if it has a key usage).
+/// ValidateAuthority checks that DER is one CA certificate (CA:TRUE, keyCertSign if it has a key
+/// usage).
 Status ValidateAuthority(ByteView der);
 
 }  // namespace signet::crypto

@@ -26,21 +26,22 @@ enum KeyUsageBit : std::uint16_t {
   kDecipherOnly = 1U << 8,
 };
 
-/// Certificate is a parsed X.509 v3 certificate: strict DER, at most 16 KiB, every extension at most once. Parsing
-/// proves nothing about trust. Value type, immutable. Uses our own DER reader, never d2i_*.
+/// Certificate is a parsed X.509 v3 certificate: strict DER, at most 16 KiB, every extension at
+/// most once. Parsing proves nothing about trust. Value type, immutable. Uses our own DER reader,
+/// never d2i_*.
 struct Certificate {
   /// Parse takes exactly one certificate; trailing bytes are an error.
   static Result<Certificate> Parse(ByteView der);
 
   Bytes der;
-  Bytes tbs;                       ///< the signed part, with its header
-  Bytes serial;                    ///< big-endian magnitude, no leading zero
-  std::string serial_decimal;      ///< as SPIRE stores and compares it
-  Bytes issuer;                    ///< Name, DER
-  Bytes subject;                   ///< Name, DER
+  Bytes tbs;                   ///< the signed part, with its header
+  Bytes serial;                ///< big-endian magnitude, no leading zero
+  std::string serial_decimal;  ///< as SPIRE stores and compares it
+  Bytes issuer;                ///< Name, DER
+  Bytes subject;               ///< Name, DER
   SystemTime not_before;
   SystemTime not_after;
-  Bytes spki;                      ///< DER; may be of a type PublicKey refuses
+  Bytes spki;  ///< DER; may be of a type PublicKey refuses
   SignatureAlgorithm signature_algorithm = SignatureAlgorithm::kEcdsaSha256;
   Bytes signature;
   bool has_basic_constraints = false;
@@ -56,8 +57,8 @@ struct Certificate {
   bool subject_alt_name_critical = false;
   std::vector<std::string> uri_sans;
   std::vector<std::string> dns_sans;
-  Bytes subject_key_id;            ///< empty when absent
-  Bytes authority_key_id;          ///< empty when absent
+  Bytes subject_key_id;    ///< empty when absent
+  Bytes authority_key_id;  ///< empty when absent
   bool has_unknown_critical_extension = false;
 };
 

@@ -34,8 +34,8 @@ struct Element {
   ByteView whole;
 };
 
-/// Reader walks DER left to right. Strict: definite minimal lengths, single-byte tags, nothing past the end. It views
-/// the input and copies nothing. Any failure is INVALID_ARGUMENT.
+/// Reader walks DER left to right. Strict: definite minimal lengths, single-byte tags, nothing past
+/// the end. It views the input and copies nothing. Any failure is INVALID_ARGUMENT.
 class Reader {
  public:
   explicit Reader(ByteView input) : rest_(input) {}
@@ -60,10 +60,10 @@ class Reader {
 };
 
 /// Strict content checks.
-Result<bool> ReadBoolean(ByteView content);                 ///< 0x00 or 0xff only
-Result<std::int64_t> ReadSmallInteger(ByteView content);    ///< minimal, fits 63 bits
-Result<ByteView> ReadUnsigned(ByteView content);            ///< minimal, positive; leading zero removed
-Result<ByteView> ReadBitString(ByteView content);           ///< whole bytes, no unused bits
+Result<bool> ReadBoolean(ByteView content);               ///< 0x00 or 0xff only
+Result<std::int64_t> ReadSmallInteger(ByteView content);  ///< minimal, fits 63 bits
+Result<ByteView> ReadUnsigned(ByteView content);   ///< minimal, positive; leading zero removed
+Result<ByteView> ReadBitString(ByteView content);  ///< whole bytes, no unused bits
 
 /// Writers: each gives one complete TLV.
 Bytes Tlv(std::uint8_t tag, ByteView content);

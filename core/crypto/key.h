@@ -12,22 +12,33 @@ namespace signet::crypto {
 /// KeyType lists the keys Signet makes and accepts; nothing else is let in (design §4).
 enum class KeyType { kEcP256, kEcP384, kRsa2048, kRsa3072, kRsa4096 };
 
-/// KeyTypeName gives the configuration spelling: "ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096".
+/// KeyTypeName gives the configuration spelling: "ec-p256", "ec-p384", "rsa-2048", "rsa-3072",
+/// "rsa-4096".
 std::string_view KeyTypeName(KeyType type);
 Result<KeyType> ParseKeyType(std::string_view name);
 
-/// SignatureAlgorithm of an X.509 object. Own signatures follow the key: P-256 → SHA-256, P-384 → SHA-384, RSA →
-/// PKCS#1 v1.5 with SHA-256. The others are accepted when verifying.
-enum class SignatureAlgorithm { kEcdsaSha256, kEcdsaSha384, kEcdsaSha512, kRsaSha256, kRsaSha384, kRsaSha512 };
+/// SignatureAlgorithm of an X.509 object. Own signatures follow the key: P-256 → SHA-256, P-384 →
+/// SHA-384, RSA → PKCS#1 v1.5 with SHA-256. The others are accepted when verifying.
+enum class SignatureAlgorithm {
+  kEcdsaSha256,
+  kEcdsaSha384,
+  kEcdsaSha512,
+  kRsaSha256,
+  kRsaSha384,
+  kRsaSha512
+};
 SignatureAlgorithm DefaultSignatureAlgorithm(KeyType type);
+/// AlgorithmIdentifier gives the DER that stands for it in certificates and requests. Static
+/// storage.
+ByteView AlgorithmIdentifier(SignatureAlgorithm algorithm);
 
-/// PublicKey is an accepted public key: valid point on a named curve, or RSA of a listed size with e = 65537.
-/// Immutable, cheap to copy, safe for several threads.
+/// PublicKey is an accepted public key: valid point on a named curve, or RSA of a listed size with
+/// e = 65537. Immutable, cheap to copy, safe for several threads.
 class PublicKey {
  public:
-  /// FromSpki parses a DER SubjectPublicKeyInfo strictly, without d2i_* (7-10 µs for P-256). INVALID_ARGUMENT says
-  /// why: unsupported algorithm or curve, explicit parameters, point off the curve or at infinity, odd size or
-  /// exponent, trailing bytes.
+  /// FromSpki parses a DER SubjectPublicKeyInfo strictly, without d2i_* (7-10 µs for P-256).
+  /// INVALID_ARGUMENT says why: unsupported algorithm or curve, explicit parameters, point off the
+  /// curve or at infinity, odd size or exponent, trailing bytes.
   static Result<PublicKey> FromSpki(ByteView der);
 
   KeyType type() const;
@@ -47,13 +58,14 @@ class PublicKey {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Signer signs bytes with a key that it does not show. Memory, disk and (later) PKCS#11 keys are Signers.
-/// Safe for several threads.
+/// Signer signs bytes with a key that it does not show. Memory, disk and (later) PKCS#11 keys are
+/// Signers. Safe for several threads.
 class Signer {
  public:
   virtual ~Signer() = default;
   virtual const PublicKey& public_key() const = 0;
-  /// Sign hashes and signs message with DefaultSignatureAlgorithm(public_key().type()); ECDSA comes out as DER.
+  /// Sign hashes and signs message with DefaultSignatureAlgorithm(public_key().type()); ECDSA comes
+  /// out as DER.
   virtual Result<Bytes> Sign(ByteView message) const = 0;
 };
 

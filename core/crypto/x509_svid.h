@@ -13,8 +13,9 @@
 
 namespace signet::crypto {
 
-/// X509Svid is a certificate chain whose leaf meets X509-SVID §2-§5.2 on its own (one valid URI SAN with a path, not a
-/// CA, digitalSignature, no keyCertSign/cRLSign …). It says nothing about who signed it; see VerifyX509Svid.
+/// X509Svid is a certificate chain whose leaf meets X509-SVID §2-§5.2 on its own (one valid URI SAN
+/// with a path, not a CA, digitalSignature, no keyCertSign/cRLSign …). It says nothing about who
+/// signed it; see VerifyX509Svid.
 struct X509Svid {
   spiffe::SpiffeId id;
   std::vector<Certificate> chain;  ///< leaf first, at most 8
@@ -26,12 +27,13 @@ struct X509Svid {
   static Result<X509Svid> FromChain(const std::vector<Bytes>& chain_der);
 };
 
-/// TrustStore holds the X.509 authorities of one trust domain, ready for verification (one X509_STORE each, never
-/// shared between trust domains: BUN-13, trap T11). Immutable; safe for several threads.
+/// TrustStore holds the X.509 authorities of one trust domain, ready for verification (one
+/// X509_STORE each, never shared between trust domains: BUN-13, trap T11). Immutable; safe for
+/// several threads.
 class TrustStore {
  public:
-  /// Create parses every authority; one that is no CA certificate is INVALID_ARGUMENT. An empty bundle is allowed and
-  /// trusts nobody.
+  /// Create parses every authority; one that is no CA certificate is INVALID_ARGUMENT. An empty
+  /// bundle is allowed and trusts nobody.
   static Result<std::shared_ptr<const TrustStore>> Create(const spiffe::Bundle& bundle);
   ~TrustStore();
 
@@ -45,12 +47,15 @@ class TrustStore {
   std::unique_ptr<Impl> impl_;
 };
 
-/// TrustStores maps trust domains to their stores; a peer of a domain without one is not trusted (WL-11).
+/// TrustStores maps trust domains to their stores; a peer of a domain without one is not trusted
+/// (WL-11).
 using TrustStores = std::map<spiffe::TrustDomain, std::shared_ptr<const TrustStore>>;
 
-/// VerifyX509Svid parses the chain, picks the store of the leaf's trust domain, and does RFC 5280 path validation at
-/// `now` plus the checks that OpenSSL leaves out (X509-02, X509-23 … X509-28). INVALID_ARGUMENT: not an SVID;
-/// UNAUTHENTICATED: an SVID that is not trusted (unknown domain, unknown signer, expired …), with the reason.
-Result<X509Svid> VerifyX509Svid(const std::vector<Bytes>& chain_der, const TrustStores& stores, SystemTime now);
+/// VerifyX509Svid parses the chain, picks the store of the leaf's trust domain, and does RFC 5280
+/// path validation at `now` plus the checks that OpenSSL leaves out (X509-02, X509-23 … X509-28).
+/// INVALID_ARGUMENT: not an SVID; UNAUTHENTICATED: an SVID that is not trusted (unknown domain,
+/// unknown signer, expired …), with the reason.
+Result<X509Svid> VerifyX509Svid(const std::vector<Bytes>& chain_der, const TrustStores& stores,
+                                SystemTime now);
 
 }  // namespace signet::crypto
