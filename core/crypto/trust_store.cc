@@ -1,0 +1,112 @@
+#include <string>
+
+#include "core/crypto/bundle_codec.h"
+#include "core/crypto/openssl.h"
+#include "core/crypto/x509_svid.h"
+
+namespace signet::crypto {
+namespace {
+
+constexpr int kMaxDepth = 8;
+constexpr int kAuthLevel = 2;  // at least 112 bits: RSA-2048, P-256, no SHA-1, all along the path
+
+Result<X509Handle> Load(ByteView der) {
+  const unsigned char* at = der.data();
+  X509Handle certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  if (!certificate || at != der.data() + der.size()) {
+    DropOpenSslErrors();
+    return InvalidArgument("malformed certificate: libcrypto cannot read it");
+  }
+  return certificate;
+}
+
+struct FreeStack {
+  void operator()(STACK_OF(X509) * stack) const { sk_X509_pop_free(stack, X509_free); }
+};
+using Stack = std::unique_ptr<STACK_OF(X509), FreeStack>;
+
+/// The chain without its leaf: hints for building a path, not trusted.
+Result<Stack> LoadIntermediates(const X509Svid& svid) {
+  Stack stack(sk_X509_new_null());
+  for (std::size_t i = 1; i < svid.chain.size(); ++i) {
+    SIGNET_TRY_ASSIGN(X509Handle certificate, Load(svid.chain[i].der));
+    if (!stack || sk_X509_push(stack.get(), certificate.get()) <= 0) {
+      return OpenSslError("cannot set up a verification");
+    }
+    (void)certificate.release();  // the stack owns it now
+  }
+  return stack;
+}
+
+bool Configure(X509_STORE_CTX* context, SystemTime now) {
+  X509_VERIFY_PARAM* const parameters = X509_STORE_CTX_get0_param(context);
+  X509_VERIFY_PARAM_set_time(parameters, UnixSeconds(now));
+  X509_VERIFY_PARAM_set_depth(parameters, kMaxDepth);
+  X509_VERIFY_PARAM_set_auth_level(parameters, kAuthLevel);
+  // An intermediate that is published as an authority anchors a path by itself (X509-32 asks for
+  // self-signed ones, and domains with an upstream authority publish others).
+  return X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN) == 1 &&
+         X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_ANY) == 1;
+}
+
+Status ValidatePath(const X509Svid& svid, X509_STORE* store, SystemTime now) {
+  SIGNET_TRY_ASSIGN(const X509Handle leaf, Load(svid.leaf().der));
+  SIGNET_TRY_ASSIGN(const Stack intermediates, LoadIntermediates(svid));
+  const StoreContext context(X509_STORE_CTX_new());
+  if (!context || X509_STORE_CTX_init(context.get(), store, leaf.get(), intermediates.get()) != 1 ||
+      !Configure(context.get(), now)) {
+    return OpenSslError("cannot set up a verification");
+  }
+  if (X509_verify_cert(context.get()) != 1) {
+    const int reason = X509_STORE_CTX_get_error(context.get());
+    DropOpenSslErrors();
+    return Unauthenticated(svid.id.ToString() + " is not trusted at " + FormatTime(now) + ": " +
+                           X509_verify_cert_error_string(reason) + " (certificate " +
+                           std::to_string(X509_STORE_CTX_get_error_depth(context.get()) + 1) +
+                           " of the path)");
+  }
+  return {};
+}
+
+}  // namespace
+
+struct TrustStore::Impl {
+  spiffe::TrustDomain trust_domain;
+  StoreHandle store;
+};
+
+TrustStore::TrustStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TrustStore::~TrustStore() = default;
+
+Result<std::shared_ptr<const TrustStore>> TrustStore::Create(const spiffe::Bundle& bundle) {
+  StoreHandle store(X509_STORE_new());
+  if (!store) {
+    return OpenSslError("cannot make a trust store");
+  }
+  for (const spiffe::X509Authority& authority : bundle.x509_authorities) {
+    const std::string where = "authority of " + bundle.trust_domain.name();
+    SIGNET_TRY(ValidateAuthority(authority.der).Context(where));
+    SIGNET_TRY_ASSIGN(const X509Handle certificate, Load(authority.der).Context(where));
+    if (X509_STORE_add_cert(store.get(), certificate.get()) != 1) {
+      return OpenSslError("cannot fill a trust store");
+    }
+  }
+  return std::make_shared<const TrustStore>(
+      std::make_unique<Impl>(Impl{bundle.trust_domain, std::move(store)}));
+}
+
+const spiffe::TrustDomain& TrustStore::trust_domain() const { return impl_->trust_domain; }
+
+Result<X509Svid> VerifyX509Svid(const std::vector<Bytes>& chain_der, const TrustStores& stores,
+                                SystemTime now) {
+  SIGNET_TRY_ASSIGN(X509Svid svid, X509Svid::FromChain(chain_der));
+  const auto found = stores.find(svid.id.trust_domain());
+  if (found == stores.end() || found->second->trust_domain() != svid.id.trust_domain()) {
+    return Unauthenticated(svid.id.ToString() + " is not trusted: no bundle for " +
+                           svid.id.trust_domain().name());
+  }
+  SIGNET_TRY(ValidatePath(svid, found->second->impl().store.get(), now));
+  return svid;
+}
+
+}  // namespace signet::crypto
