@@ -12,49 +12,74 @@
 
 namespace signet::config {
 
-enum class Type { kString, kInt, kBool, kDuration, kStringList };
+/// Type of an option. kBlock is an object whose mere presence says something
+/// ("plugins.KeyManager.disk"). kUnsupported is a key that SPIRE has and this program lacks:
+/// setting it is a problem, and `help` says what instead.
+enum class Type { kString, kInt, kBool, kDuration, kStringList, kBlock, kUnsupported };
 
-/// Option is one row of a program's schema table: parsing, defaults, flags, `--help`, validation and the reference page
-/// all come from it.
+/// Option is one row of a program's schema table: parsing, defaults, flags, `--help`, validation
+/// and the reference page all come from it.
 struct Option {
-  std::string path;           ///< place in the file, e.g. "server.bind_port"
+  std::string path;  ///< place in the file, e.g. "server.bind_port"
   Type type = Type::kString;
-  std::string default_value;  ///< as text; "" for none
-  std::string flag;           ///< flag that overrides it, e.g. "serverPort"; "" for none
-  std::string help;
+  std::string default_value = {};  ///< as text; "" for none
+  std::string flag = {};           ///< flag that overrides it, e.g. "serverPort"; "" for none
+  std::string help = {};
   bool required = false;
-  /// validate returns "" or what is wrong and what to do; runs on the text form.
+  /// validate returns "" or what is wrong and what to do; runs on the text form (of each list
+  /// item).
   std::function<std::string(const std::string&)> validate = {};
 };
 
-/// Values is a complete, checked configuration. Reading a path that the schema lacks, or as another type, aborts.
+/// Values is a complete, checked configuration. Reading a path that the schema lacks, or as another
+/// type, aborts.
 class Values {
  public:
   const std::string& String(std::string_view path) const;
   std::int64_t Int(std::string_view path) const;
   bool Bool(std::string_view path) const;
-  std::int64_t Seconds(std::string_view path) const;  ///< durations as Go writes them: "1h", "90s", "1h30m", "500ms" rounds up
+  /// Milliseconds of a duration as Go writes them: "1h", "90s", "1h30m", "500ms".
+  std::int64_t Milliseconds(std::string_view path) const;
+  std::int64_t Seconds(std::string_view path) const;  ///< rounded up
   const std::vector<std::string>& List(std::string_view path) const;
-  /// Given: the path was set by file or flag, not by default.
+  /// Given: the path was set by file or flag, not by default; for a block: it is there.
   bool Given(std::string_view path) const;
 
   struct Cell {
-    std::variant<std::string, std::int64_t, bool, std::vector<std::string>> value;
+    Type type = Type::kString;
+    std::variant<std::string, std::int64_t, bool, std::vector<std::string>> value = {};
     bool given = false;
+    std::string place = {};  ///< where it was set, e.g. "server.json:12" or "-serverPort"
   };
   std::map<std::string, Cell, std::less<>> cells;
+
+ private:
+  const Cell& At(std::string_view path, Type type) const;
 };
 
-/// Load reads a JSON file (empty path: none) and overrides it by flags (flag name → text). Every problem of one run is
-/// reported, one a line, each with its place ("server.json:12: server.bind_port: …"); unknown keys, duplicate keys and
-/// wrong types are problems. INVALID_ARGUMENT carries them all.
+/// Load reads a JSON file (empty path: none) and overrides it by flags (flag name → text). Every
+/// problem of one run is reported, one a line, each with its place ("server.json:12:
+/// server.bind_port: …"); unknown keys, duplicate keys and wrong types are problems.
+/// INVALID_ARGUMENT carries them all.
+///
+/// As in SPIRE's JSON, an array of objects stands for the objects in it, and a whole number may be
+/// written as a string. Files are at most 1 MiB and 16 levels deep.
 Result<Values> Load(const std::vector<Option>& schema, const std::string& file,
                     const std::map<std::string, std::string>& flags);
 
-/// ParseDuration reads "1h30m", "90s", "500ms"; a bare number is refused. Result in milliseconds.
+/// LoadText is Load on text that was already read; `name` is used in places.
+Result<Values> LoadText(const std::vector<Option>& schema, const std::string& name,
+                        std::string_view text, const std::map<std::string, std::string>& flags);
+
+/// ParseDurationMs reads "1h30m", "90s", "1.5h", "500ms"; a bare number, a sign, and more than 100
+/// years are refused. Result in milliseconds, rounded up.
 Result<std::int64_t> ParseDurationMs(std::string_view text);
 
 /// Reference renders the table as Markdown for docs/.
 std::string Reference(std::string_view title, const std::vector<Option>& schema);
+
+/// Nearest returns the candidate that is most likely meant by a mistyped name, or "" if none is
+/// near.
+std::string Nearest(std::string_view name, const std::vector<std::string>& candidates);
 
 }  // namespace signet::config
