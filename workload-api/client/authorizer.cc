@@ -1,0 +1,57 @@
+#include "workload-api/client/authorizer.h"
+
+#include <algorithm>
+
+namespace signet::client {
+namespace {
+
+Error NotAuthorized(const spiffe::SpiffeId& id, const std::string& wanted) {
+  return PermissionDenied(id.ToString() + " is not authorized; " + wanted);
+}
+
+}  // namespace
+
+Status Authorizer::Authorize(const spiffe::SpiffeId& id) const noexcept {
+  try {
+    return judge_(id);
+  } catch (...) {
+    // An empty function throws too. The callers are C callbacks of the TLS library, which no
+    // exception may cross.
+    return PermissionDenied("the authorizer failed");
+  }
+}
+
+Authorizer AuthorizeId(spiffe::SpiffeId id) {
+  return AuthorizeIf([wanted = std::move(id)](const spiffe::SpiffeId& peer) -> Status {
+    if (peer == wanted) {
+      return {};
+    }
+    return NotAuthorized(peer, "wanted " + wanted.ToString());
+  });
+}
+
+Authorizer AuthorizeOneOf(std::vector<spiffe::SpiffeId> ids) {
+  return AuthorizeIf([wanted = std::move(ids)](const spiffe::SpiffeId& peer) -> Status {
+    if (std::find(wanted.begin(), wanted.end(), peer) != wanted.end()) {
+      return {};
+    }
+    return NotAuthorized(peer, "it is none of the " + std::to_string(wanted.size()) + " listed");
+  });
+}
+
+Authorizer AuthorizeMemberOf(spiffe::TrustDomain trust_domain) {
+  return AuthorizeIf([wanted = std::move(trust_domain)](const spiffe::SpiffeId& peer) -> Status {
+    if (peer.trust_domain() == wanted) {
+      return {};
+    }
+    return NotAuthorized(peer, "wanted a member of " + wanted.name());
+  });
+}
+
+Authorizer AuthorizeAnyTrustedPeer() {
+  return AuthorizeIf([](const spiffe::SpiffeId&) -> Status { return {}; });
+}
+
+Authorizer AuthorizeIf(Authorizer::Judge judge) { return Authorizer(std::move(judge)); }
+
+}  // namespace signet::client
