@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# What a bare Debian 12 lacks, installed from its own packages. Sourced by ./check and ./quickstart:
+#
+#   . scripts/setup.sh
+#   signet_setup build tests     # groups below; does nothing and needs no root when all is there
+
+say() { printf '\n== %s\n' "$*"; }
+
+signet_packages() {
+  case $1 in
+    build) echo build-essential cmake ninja-build ccache pkg-config libssl-dev libnghttp2-dev libgrpc++-dev \
+      libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libsqlite3-dev libspdlog-dev nlohmann-json3-dev \
+      libcli11-dev libcpp-httplib-dev libcurl4-openssl-dev catch2 python3 ;;
+    tests) echo openssl nghttp2-client python3-cryptography procps ;;
+    interop) echo python3-venv ;;
+    fuzz) echo clang-14 libclang-rt-14-dev llvm-14 ;;
+    lint) echo shellcheck ;;
+    *) echo "signet_packages: unknown group $1" >&2; return 1 ;;
+  esac
+}
+
+# signet_as_root CMD…: directly, or through sudo.
+signet_as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "This needs root or sudo: $*" >&2
+    return 1
+  fi
+}
+
+signet_installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+
+# signet_setup GROUP…: installs the missing packages of the groups, saying which.
+signet_setup() {
+  local group package missing=()
+  if ! command -v apt-get >/dev/null; then
+    echo "No apt-get here: Signet builds on Debian 12. Continuing with what is installed." >&2
+    return 0
+  fi
+  for group in "$@"; do
+    for package in $(signet_packages "$group"); do
+      signet_installed "$package" || missing+=("$package")
+    done
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "installing from Debian: ${missing[*]}"
+  signet_as_root apt-get update -q || echo "apt-get update failed; trying with the lists that are here" >&2
+  signet_as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" \
+    </dev/null || { echo "Could not install: ${missing[*]}" >&2; return 1; }
+}
+
+# signet_build PRESET [TARGET…]: configures once, then builds with progress.
+signet_build() {
+  local preset=$1 targets=()
+  shift
+  [ $# -eq 0 ] || targets=(--target "$@")
+  say "building $preset ${*:-(everything)}"
+  if [ ! -f "build/$preset/build.ninja" ]; then
+    cmake --preset "$preset" || return 1
+  fi
+  NINJA_STATUS='[%f/%t, %es] ' cmake --build "build/$preset" -j "$(nproc)" "${targets[@]}"
+}
