@@ -1,0 +1,141 @@
+// Command mtls is one side of mutual TLS on go-spiffe, whose other side is our C++ example (or this program).
+//
+// Every exchange is a new connection: the client writes one line, the server answers with one line. As a client it
+// ends once both sides have been seen with the wanted number of different leaf certificates, and fails if one
+// exchange failed.
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"time"
+
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
+	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
+	"github.com/spiffe/go-spiffe/v2/workloadapi"
+)
+
+const exchangeTimeout = 5 * time.Second
+
+func serve(ctx context.Context, source *workloadapi.X509Source, address string, authorize tlsconfig.Authorizer) error {
+	listener, err := tls.Listen("tcp", address, tlsconfig.MTLSServerConfig(source, source, authorize))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("listening %s\n", listener.Addr())
+	go func() {
+		<-ctx.Done()
+		listener.Close()
+	}()
+	for {
+		conn, err := listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		go answer(conn.(*tls.Conn))
+	}
+}
+
+func answer(conn *tls.Conn) {
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(exchangeTimeout))
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		fmt.Printf("refused: %v\n", err)
+		return
+	}
+	id, _ := x509svid.IDFromCert(conn.ConnectionState().PeerCertificates[0])
+	fmt.Fprintf(conn, "hello %s, you said %s", id, line)
+}
+
+// exchange makes one request on a connection of its own and returns the server's leaf.
+func exchange(source *workloadapi.X509Source, address string, authorize tlsconfig.Authorizer) (*x509.Certificate, error) {
+	dialer := &net.Dialer{Timeout: exchangeTimeout}
+	conn, err := tls.DialWithDialer(dialer, "tcp", address, tlsconfig.MTLSClientConfig(source, source, authorize))
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(exchangeTimeout))
+	if _, err := fmt.Fprintf(conn, "request\n"); err != nil {
+		return nil, err
+	}
+	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
+		return nil, fmt.Errorf("no answer: %w", err)
+	}
+	return conn.ConnectionState().PeerCertificates[0], nil
+}
+
+func request(ctx context.Context, source *workloadapi.X509Source, address string, authorize tlsconfig.Authorizer, leaves int) error {
+	own, peer := map[string]bool{}, map[string]bool{}
+	requests, failed := 0, 0
+	var first error
+	for len(own) < leaves || len(peer) < leaves {
+		if ctx.Err() != nil {
+			return fmt.Errorf("requests=%d failed=%d own_leaves=%d peer_leaves=%d, wanted %d of each; first failure: %v",
+				requests, failed, len(own), len(peer), leaves, first)
+		}
+		requests++
+		if svid, err := source.GetX509SVID(); err == nil {
+			own[svid.Certificates[0].SerialNumber.String()] = true
+		}
+		leaf, err := exchange(source, address, authorize)
+		if err != nil {
+			failed++
+			if first == nil {
+				first = err
+			}
+		} else {
+			peer[leaf.SerialNumber.String()] = true
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d requests failed, the first: %w", failed, requests, first)
+	}
+	fmt.Printf("ok requests=%d failed=0 own_leaves=%d peer_leaves=%d\n", requests, len(own), len(peer))
+	return nil
+}
+
+func run() error {
+	mode := flag.String("mode", "client", "client or server")
+	socket := flag.String("socket", "", "Workload API, unix:///path")
+	address := flag.String("address", "127.0.0.1:0", "to listen on, or to call")
+	peer := flag.String("peer", "", "SPIFFE ID that the other side must have")
+	leaves := flag.Int("leaves", 2, "client: end after this many different certificates on each side")
+	timeout := flag.Duration("timeout", 2*time.Minute, "end after this long")
+	flag.Parse()
+
+	id, err := spiffeid.FromString(*peer)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
+	defer cancel()
+	source, err := workloadapi.NewX509Source(ctx, workloadapi.WithClientOptions(workloadapi.WithAddr(*socket)))
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	if *mode == "server" {
+		return serve(ctx, source, *address, tlsconfig.AuthorizeID(id))
+	}
+	return request(ctx, source, *address, tlsconfig.AuthorizeID(id), *leaves)
+}
+
+func main() {
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
