@@ -77,14 +77,21 @@ func exchange(source *workloadapi.X509Source, address string, authorize tlsconfi
 	return conn.ConnectionState().PeerCertificates[0], nil
 }
 
-func request(ctx context.Context, source *workloadapi.X509Source, address string, authorize tlsconfig.Authorizer, leaves int) error {
-	own, peer := map[string]bool{}, map[string]bool{}
+// goal is what must have been seen before the client ends: leaf certificates of each side, and authorities that signed
+// the server's.
+type goal struct{ leaves, authorities int }
+
+func request(ctx context.Context, source *workloadapi.X509Source, address string, authorize tlsconfig.Authorizer, want goal) error {
+	own, peer, authorities := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	requests, failed := 0, 0
 	var first error
-	for len(own) < leaves || len(peer) < leaves {
+	figures := func() string {
+		return fmt.Sprintf("requests=%d failed=%d own_leaves=%d peer_leaves=%d peer_authorities=%d",
+			requests, failed, len(own), len(peer), len(authorities))
+	}
+	for len(own) < want.leaves || len(peer) < want.leaves || len(authorities) < want.authorities {
 		if ctx.Err() != nil {
-			return fmt.Errorf("requests=%d failed=%d own_leaves=%d peer_leaves=%d, wanted %d of each; first failure: %v",
-				requests, failed, len(own), len(peer), leaves, first)
+			return fmt.Errorf("%s, wanted %+v; first failure: %v", figures(), want, first)
 		}
 		requests++
 		if svid, err := source.GetX509SVID(); err == nil {
@@ -98,13 +105,14 @@ func request(ctx context.Context, source *workloadapi.X509Source, address string
 			}
 		} else {
 			peer[leaf.SerialNumber.String()] = true
+			authorities[string(leaf.AuthorityKeyId)] = true
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d requests failed, the first: %w", failed, requests, first)
+		return fmt.Errorf("%s; the first failure: %w", figures(), first)
 	}
-	fmt.Printf("ok requests=%d failed=0 own_leaves=%d peer_leaves=%d\n", requests, len(own), len(peer))
+	fmt.Printf("ok %s\n", figures())
 	return nil
 }
 
@@ -114,6 +122,7 @@ func run() error {
 	address := flag.String("address", "127.0.0.1:0", "to listen on, or to call")
 	peer := flag.String("peer", "", "SPIFFE ID that the other side must have")
 	leaves := flag.Int("leaves", 2, "client: end after this many different certificates on each side")
+	authorities := flag.Int("authorities", 1, "client: and after this many authorities of the server's certificates")
 	timeout := flag.Duration("timeout", 2*time.Minute, "end after this long")
 	flag.Parse()
 
@@ -131,7 +140,7 @@ func run() error {
 	if *mode == "server" {
 		return serve(ctx, source, *address, tlsconfig.AuthorizeID(id))
 	}
-	return request(ctx, source, *address, tlsconfig.AuthorizeID(id), *leaves)
+	return request(ctx, source, *address, tlsconfig.AuthorizeID(id), goal{*leaves, *authorities})
 }
 
 func main() {

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Floods our gRPC server on its Unix socket and its TLS port, while a client with another uid (or address) works.
+
+flood_test.py BUILD [ATTACK…]    prints one line an attack; exits 1 if a bar was missed, 77 if nothing could be proved
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "interop"))
+from lib.process import Failed, Process, wait_until  # noqa: E402
+from lib.transport_cases import InteropServer  # noqa: E402
+
+ATTACKS = ("rapid_reset", "continuation", "never_ack", "idle", "slow_loris", "unread", "ping_settings")
+ATTACKER_UID, VICTIM_UID = 65534, 65533
+ATTACK_SECONDS = 6
+P99_BAR_MS = 50
+RSS_BAR_MB = 256
+RSS_BACK_MB = 32   # above the start, once the attacker is gone: what an allocator may keep
+FDS_BACK = 8
+SETTLE_SECONDS = 8
+SKIPPED = 77
+
+
+class Gauge:
+    """Memory and file descriptors of the server, read from outside."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.peak = 0
+
+    def rss_mb(self):
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        value = int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+        self.peak = max(self.peak, value)
+        return value
+
+    def fds(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+
+def victim_line(victim):
+    """Ends the victim and returns what it says about itself."""
+    victim.popen.terminate()
+    return {key: value for key, value in re.findall(r"(\w+)=(\S+)", victim.finish(15))}
+
+
+def attack_once(flood, server, folder, attack, transport):
+    """One attack; returns the line to print and what was missed."""
+    gauge = Gauge(server.process.popen.pid)
+    start_rss, start_fds = gauge.rss_mb(), gauge.fds()
+    target = ["--unix", server.socket] if transport == "unix" else ["--tls", server.port]
+    target += ["--path", "/grpc.testing.TestService/EmptyCall"]
+    victim = Process(f"victim-{attack}-{transport}", [
+        flood, "victim", *target, "--uid", VICTIM_UID, "--source", "127.0.0.2"], folder)
+    time.sleep(0.3)
+    if attack == "unread":
+        target[-1] = "/grpc.testing.TestService/StreamingOutputCall"
+    attacker = Process(f"attack-{attack}-{transport}", [
+        flood, attack, *target, "--uid", ATTACKER_UID, "--source", "127.0.0.1", "--seconds", ATTACK_SECONDS], folder)
+    peak_fds = start_fds
+    while attacker.popen.poll() is None:
+        gauge.rss_mb()
+        peak_fds = max(peak_fds, gauge.fds())
+        time.sleep(0.05)
+    sent = attacker.finish(5).strip().removeprefix("attack ")
+    seen = victim_line(victim)
+    settled = settle(gauge, start_rss, start_fds)
+    print(f"flood: attack={attack} on={transport} p99_ms={seen['p99_ms']} max_ms={seen['max_ms']} "
+          f"calls={seen['calls']} failed={seen['failed']} rss_mb={gauge.peak:.0f} rss_after_mb={gauge.rss_mb():.0f} "
+          f"rss_before_mb={start_rss:.0f} fds={peak_fds} fds_after={gauge.fds()} settled_s={settled} {sent}", flush=True)
+    return missed(seen, gauge.peak, settled)
+
+
+def settle(gauge, start_rss, start_fds):
+    """Seconds until memory and descriptors are back, or None."""
+    begin = time.monotonic()
+    try:
+        wait_until(lambda: gauge.rss_mb() <= start_rss + RSS_BACK_MB and gauge.fds() <= start_fds + FDS_BACK,
+                   SETTLE_SECONDS, "not back")
+    except Failed:
+        return None
+    return round(time.monotonic() - begin, 1)
+
+
+def missed(seen, peak_rss, settled):
+    if int(seen["calls"]) < 100:
+        yield f"the victim managed {seen['calls']} calls only"
+    if int(seen["failed"]) > 0:
+        yield f"{seen['failed']} calls of the victim failed, the first: {seen['why']}"
+    if float(seen["p99_ms"]) > P99_BAR_MS:
+        yield f"p99 {seen['p99_ms']} ms is above {P99_BAR_MS} ms"
+    if peak_rss > RSS_BAR_MB:
+        yield f"RSS {peak_rss:.0f} MB is above {RSS_BAR_MB} MB"
+    if settled is None:
+        yield f"memory or descriptors not back {SETTLE_SECONDS} s after the attack"
+
+
+def main():
+    build = Path(sys.argv[1])
+    wanted = sys.argv[2:] or ATTACKS
+    if os.geteuid() != 0:
+        print("flood: skipped, not proved: attacker and victim need different uids, and that needs root")
+        return SKIPPED
+    # Everybody must reach the socket, so the folder is not one of ours alone.
+    folder = Path(tempfile.mkdtemp(prefix="signet-flood-"))
+    folder.chmod(0o755)
+    failures = []
+    try:
+        with InteropServer(build, folder) as server:
+            server.socket.chmod(0o666)
+            for transport in ("unix", "tls"):
+                for attack in wanted:
+                    failures += [f"{attack} on {transport}: {why}"
+                                 for why in attack_once(build / "tests/e2e/flood/flood", server, folder, attack,
+                                                        transport)]
+    except (Failed, subprocess.SubprocessError, OSError) as error:
+        failures.append(str(error))
+    finally:
+        shutil.rmtree(folder)
+    for failure in failures:
+        print(f"flood: MISSED {failure}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

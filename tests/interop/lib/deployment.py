@@ -1,0 +1,118 @@
+"""Our real server and agent in a fresh folder, with lifetimes so short that rotations are seen."""
+import json
+import os
+import shutil
+
+from lib import process
+from lib.process import Failed, Process
+
+TRUST_DOMAIN = "interop.test"
+AGENT_ID = f"spiffe://{TRUST_DOMAIN}/agent"
+CA_TTL = "24s"
+SVID_TTL = 8
+
+
+class Workload:
+    """A program's identity: as root every workload has a uid of its own, else all share ours."""
+
+    def __init__(self, name, uid):
+        self.name = name
+        self.uid = uid if os.geteuid() == 0 else os.geteuid()
+        self.id = f"spiffe://{TRUST_DOMAIN}/" + (name if os.geteuid() == 0 else "workload")
+
+    def popen_options(self):
+        return {"user": self.uid, "group": self.uid, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+class Deployment:
+    def __init__(self, build, folder):
+        self.folder = folder
+        self.server_binary = build / "ca/cmd/signet-server"
+        self.agent_binary = build / "workload-api/cmd/signet-agent"
+        self.server_socket = folder / "server" / "api.sock"
+        self.agent_socket = folder / "agent" / "api.sock"
+        self.server_port = process.free_port()
+        self.server = self.agent = None
+        self.created = set()
+
+    @property
+    def endpoint(self):
+        return f"unix://{self.agent_socket}"
+
+    def start(self):
+        for binary in (self.server_binary, self.agent_binary):
+            if not binary.exists():
+                raise Failed(f"{binary} is not built")
+        for name in ("server", "agent"):
+            (self.folder / name).mkdir()
+        self.write("server.json", {"server": {
+            "trust_domain": TRUST_DOMAIN, "bind_address": "127.0.0.1", "bind_port": self.server_port,
+            "socket_path": str(self.server_socket), "data_dir": str(self.folder / "server/data"),
+            "ca_ttl": CA_TTL, "default_x509_svid_ttl": f"{SVID_TTL}s"}})
+        self.start_server()
+        (self.folder / "bundle.pem").write_text(self.cli("bundle", "show"))
+        token = json.loads(self.cli("token", "generate", "-spiffeID", AGENT_ID, "-output", "json"))["value"]
+        self.write("agent.json", {"agent": {
+            "trust_domain": TRUST_DOMAIN, "server_address": "127.0.0.1", "server_port": self.server_port,
+            "socket_path": str(self.agent_socket), "data_dir": str(self.folder / "agent/data"),
+            "trust_bundle_path": str(self.folder / "bundle.pem"), "join_token": token}})
+        self.start_agent()
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(content))
+
+    def start_server(self):
+        self.server = Process("signet-server", [self.server_binary, "run", "-config", self.folder / "server.json"],
+                              self.folder)
+        process.wait_until(lambda: self.healthy(self.server_binary, self.server_socket), 20,
+                           lambda: f"server not healthy: {self.server.tail()}", self.server)
+
+    def start_agent(self):
+        self.agent = Process("signet-agent", [self.agent_binary, "run", "-config", self.folder / "agent.json"],
+                             self.folder)
+        process.wait_until(lambda: self.healthy(self.agent_binary, self.agent_socket), 30,
+                           lambda: f"agent not healthy: {self.agent.tail()}", self.agent)
+
+    @staticmethod
+    def healthy(binary, socket):
+        try:
+            process.run([binary, "healthcheck", "-socketPath", socket], timeout=5)
+            return True
+        except Failed:
+            return False
+
+    def cli(self, *arguments):
+        return process.run([self.server_binary, *arguments, "-socketPath", self.server_socket])
+
+    def register(self, workload):
+        """An entry by the kernel's word about the caller's uid."""
+        if workload.id not in self.created:
+            self.cli("entry", "create", "-spiffeID", workload.id, "-parentID", AGENT_ID, "-selector",
+                     f"unix:uid:{workload.uid}", "-x509SVIDTTL", SVID_TTL)
+            self.created.add(workload.id)
+
+    def program(self, binary):
+        """A copy that every uid may run: the cache and the build tree may be ours alone."""
+        copy = self.folder / binary.name
+        if not copy.exists():
+            shutil.copy(binary, copy)
+            copy.chmod(0o755)
+        return copy
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self):
+        for running in (self.agent, self.server):
+            if running is not None:
+                running.stop()
+
+    def __exit__(self, *_):
+        self.stop()

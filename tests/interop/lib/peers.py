@@ -1,0 +1,71 @@
+"""The programs of others, built or installed once into a cache outside of the tree."""
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+PYTHON_PEER = "spiffe==0.3.2"
+H2SPEC = "github.com/summerwind/h2spec/cmd/h2spec"
+BUILD_TIMEOUT = 900
+
+
+class Missing(Exception):
+    """A peer cannot be had here; the text says why."""
+
+
+def cache_folder():
+    base = os.environ.get("SIGNET_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "signet")
+    return Path(base)
+
+
+def _attempt(command, **options):
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=BUILD_TIMEOUT, text=True, check=False, **options)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Missing(f"{command[0]}: {error}") from None
+    if done.returncode != 0:
+        lines = done.stdout.strip().splitlines()
+        raise Missing(f"{' '.join(command[:3])} failed: {lines[-1] if lines else 'no output'}")
+    return done.stdout
+
+
+def go_peers():
+    """The folder with h2spec and the programs of go/, built with the versions that go/go.sum pins."""
+    if not shutil.which("go"):
+        raise Missing("no Go here (the peers are Go programs; see tests/interop/go/go.mod for the version)")
+    sources = sorted((HERE / "go").rglob("*.go")) + [HERE / "go/go.mod", HERE / "go/go.sum"]
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()[:16]
+    target = cache_folder() / f"go-peers-{digest}"
+    if not target.exists():
+        print("building the Go peers (h2spec, gRPC interop client, go-spiffe), once", flush=True)
+        fresh = target.with_suffix(f".{os.getpid()}")
+        fresh.mkdir(parents=True)
+        _attempt(["go", "build", "-o", f"{fresh}/", "./...", H2SPEC], cwd=HERE / "go")
+        fresh.replace(target)
+    return target
+
+
+def python_peer():
+    """The interpreter of a virtual environment that has py-spiffe."""
+    target = cache_folder() / f"python-peers-{PYTHON_PEER.replace('==', '-')}-{sys.version_info[0]}{sys.version_info[1]}"
+    if not target.exists():
+        print(f"installing {PYTHON_PEER} into a virtual environment, once", flush=True)
+        fresh = target.with_suffix(f".{os.getpid()}")
+        _attempt([sys.executable, "-m", "venv", str(fresh)])
+        _attempt([str(fresh / "bin/python"), "-m", "pip", "install", "-q", PYTHON_PEER])
+        fresh.replace(target)
+    return target / "bin/python"
+
+
+def versions():
+    """What runs here, for the record."""
+    mod = (HERE / "go/go.mod").read_text()
+    wanted = ("spiffe/go-spiffe", "google.golang.org/grpc v", "summerwind/h2spec v")
+    pinned = [line.split("//")[0].strip() for line in mod.splitlines() if any(w in line for w in wanted)
+              and not line.startswith("tool")]
+    return ", ".join(pinned + [PYTHON_PEER])
