@@ -1,0 +1,129 @@
+#include "workload-api/svids/cache.h"
+
+#include <algorithm>
+
+#include "core/base/encoding.h"
+#include "core/crypto/bundle_codec.h"
+#include "core/crypto/certificate.h"
+
+namespace signet::svids {
+
+std::vector<std::string> AuthorityIds(const spiffe::Bundle& bundle, bool tainted_only) {
+  std::vector<std::string> ids;
+  for (const spiffe::X509Authority& authority : bundle.x509_authorities) {
+    if (tainted_only && !authority.tainted) {
+      continue;
+    }
+    if (const auto certificate = crypto::Certificate::Parse(authority.der); certificate.ok()) {
+      ids.push_back(HexEncode(certificate->subject_key_id));
+    }
+  }
+  return ids;
+}
+
+void Cache::SetEntries(std::vector<Entry> entries) {
+  std::map<std::string, Slot> next;
+  for (Entry& entry : entries) {
+    const std::string id = entry.id;
+    Slot slot{.entry = std::move(entry)};
+    const auto old = slots_.find(id);
+    if (old != slots_.end() && old->second.entry.spiffe_id == slot.entry.spiffe_id) {
+      slot.svid = std::move(old->second.svid);
+      slot.issued_for = std::move(old->second.issued_for);
+    }
+    next.insert_or_assign(id, std::move(slot));
+  }
+  slots_ = std::move(next);
+}
+
+void Cache::SetBundle(const spiffe::Bundle& bundle) {
+  bundles_.insert_or_assign(bundle.trust_domain,
+                            std::make_shared<const Bytes>(crypto::ConcatenateX509(bundle)));
+  if (bundle.trust_domain == trust_domain_) {
+    const std::vector<std::string> ids = AuthorityIds(bundle, /*tainted_only=*/true);
+    tainted_ = {ids.begin(), ids.end()};
+  }
+}
+
+void Cache::RemoveBundle(const spiffe::TrustDomain& trust_domain) { bundles_.erase(trust_domain); }
+
+void Cache::PutSvid(const Entry& entry, std::shared_ptr<const WorkloadSvid> svid) {
+  const auto slot = slots_.find(entry.id);
+  if (slot == slots_.end() || slot->second.entry.spiffe_id != entry.spiffe_id) {
+    return;
+  }
+  slot->second.svid = std::move(svid);
+  slot->second.issued_for = entry;
+}
+
+Duration Cache::Urgency(const Slot& slot, const Moment& now) const {
+  if (slot.svid == nullptr) {
+    return Duration::min();
+  }
+  if (!SameCertificate(*slot.issued_for, slot.entry) ||
+      tainted_.contains(slot.svid->authority_id)) {
+    return Duration::min() + Duration(1);
+  }
+  return RenewIn(slot.svid->times, now.wall, now.mono);
+}
+
+std::vector<Entry> Cache::Due(const Moment& now) const {
+  std::vector<std::pair<Duration, const Entry*>> due;
+  for (const auto& [id, slot] : slots_) {
+    if (const Duration urgency = Urgency(slot, now); urgency <= Duration::zero()) {
+      due.emplace_back(urgency, &slot.entry);
+    }
+  }
+  std::stable_sort(due.begin(), due.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Entry> entries;
+  entries.reserve(due.size());
+  for (const auto& [urgency, entry] : due) {
+    entries.push_back(*entry);
+  }
+  return entries;
+}
+
+std::optional<Duration> Cache::NextDue(const Moment& now) const {
+  std::optional<Duration> next;
+  for (const auto& [id, slot] : slots_) {
+    const Duration urgency = std::max(Urgency(slot, now), Duration::zero());
+    next = next ? std::min(*next, urgency) : urgency;
+  }
+  return next;
+}
+
+std::set<spiffe::TrustDomain> Cache::Federated() const {
+  std::set<spiffe::TrustDomain> federated;
+  for (const auto& [id, slot] : slots_) {
+    federated.insert(slot.entry.federates_with.begin(), slot.entry.federates_with.end());
+  }
+  federated.erase(trust_domain_);
+  return federated;
+}
+
+std::vector<Entry> Cache::Entries() const {
+  std::vector<Entry> entries;
+  entries.reserve(slots_.size());
+  for (const auto& [id, slot] : slots_) {
+    entries.push_back(slot.entry);
+  }
+  return entries;
+}
+
+std::shared_ptr<const Snapshot> Cache::Take(SystemTime now) {
+  auto snapshot = std::make_shared<Snapshot>(Snapshot{
+      .version = ++version_, .taken_at = now, .trust_domain = trust_domain_, .bundles = bundles_});
+  for (const auto& [id, slot] : slots_) {
+    snapshot->identities.push_back(
+        std::make_shared<const Identity>(Identity{slot.entry, slot.svid}));
+  }
+  std::sort(snapshot->identities.begin(), snapshot->identities.end(),
+            [](const auto& a, const auto& b) {
+              return std::tie(a->entry.created_at, a->entry.id) <
+                     std::tie(b->entry.created_at, b->entry.id);
+            });
+  return snapshot;
+}
+
+}  // namespace signet::svids
