@@ -1,7 +1,6 @@
 #include "core/crypto/pem.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "core/base/encoding.h"
 #include "core/base/secret.h"
@@ -51,16 +50,17 @@ bool IsLabel(std::string_view label) {
          });
 }
 
-/// MarkerLabel gives the label of "-----BEGIN label-----" (or END), if the line is such a marker.
-std::optional<std::string_view> MarkerLabel(std::string_view line, std::string_view prefix) {
+/// MarkerLabel gives the label of "-----BEGIN label-----" (or END); "" when the line is no such
+/// marker.
+std::string_view MarkerLabel(std::string_view line, std::string_view prefix) {
   if (!line.starts_with(prefix) || !line.ends_with(kDashes) ||
       line.size() < prefix.size() + kDashes.size()) {
-    return std::nullopt;
+    return {};
   }
   line.remove_prefix(prefix.size());
   line.remove_suffix(kDashes.size());
   if (!IsLabel(line)) {
-    return std::nullopt;
+    return {};
   }
   return line;
 }
@@ -84,15 +84,15 @@ Result<std::vector<PemBlock>> PemDecode(std::string_view text) {
     return InvalidArgument("PEM text is longer than 1 MiB");
   }
   std::vector<PemBlock> blocks;
-  std::optional<std::string_view> label;  // of the block that is open
-  std::string base64;  // may be of a private key: never reallocated, wiped at the end
+  std::string_view label;  // of the block that is open
+  std::string base64;      // may be of a private key: never reallocated, wiped at the end
   base64.reserve(text.size());
   const Wipe wipe{base64};
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::string_view line = TakeLine(text);
-    if (!label) {
+    if (label.empty()) {
       label = MarkerLabel(line, kBegin);
-      if (!label && !IsFiller(line)) {
+      if (label.empty() && !IsFiller(line)) {
         return AtLine(number, "neither a BEGIN marker, a comment nor blank");
       }
       continue;
@@ -111,11 +111,11 @@ Result<std::vector<PemBlock>> PemDecode(std::string_view text) {
     if (blocks.size() == kMaxPemBlocks) {
       return AtLine(number, "more than 256 blocks");
     }
-    blocks.push_back({std::string(*label), *std::move(content)});
-    label.reset();
+    blocks.push_back({std::string(label), *std::move(content)});
+    label = {};
     base64.clear();
   }
-  if (label) {
+  if (!label.empty()) {
     return InvalidArgument("PEM text ends inside a block");
   }
   return blocks;
