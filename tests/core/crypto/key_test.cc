@@ -1,9 +1,11 @@
 #include "core/crypto/key.h"
 
+#include <atomic>
 #include <thread>
 
 #include "core/base/encoding.h"
 #include "core/crypto/hash.h"
+#include "tests/core/crypto/vectors.h"
 #include "tests/support/result.h"
 
 using namespace signet;
@@ -84,4 +86,76 @@ TEST_CASE("one key signs on many threads at once") {
     thread.join();
   }
   CHECK(good == 200);
+}
+
+TEST_CASE("public keys of another implementation are accepted or refused with the reason") {
+  for (const test::Vector& vector : test::ReadVectors("keys.txt")) {
+    INFO(vector.name);
+    const auto key = PublicKey::FromSpki(vector.der);
+    if (vector.want == "ok") {
+      REQUIRE_OK(key);
+      CHECK(key->spki() == vector.der);
+      std::string name(KeyTypeName(key->type()));
+      CHECK((name == vector.name || name == "ec-" + vector.name));
+    } else {
+      REQUIRE_ERROR(key, Code::kInvalidArgument, vector.want);
+    }
+  }
+}
+
+TEST_CASE("a public key cut at any byte or with a flipped bit is refused or another key") {
+  const Bytes good = (*PrivateKey::Generate(KeyType::kEcP256))->public_key().spki();
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    CHECK_FALSE(PublicKey::FromSpki(ByteView(good).first(size)).ok());
+  }
+  for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+    Bytes changed = good;
+    changed[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+    INFO(bit);
+    CHECK_FALSE(PublicKey::FromSpki(changed).ok());
+  }
+}
+
+TEST_CASE("a signature of the other family or with another digest does not fit") {
+  const auto ec = *PrivateKey::Generate(KeyType::kEcP256);
+  const Bytes signature = *ec->Sign(AsBytes("m"));
+  for (const auto algorithm : {SignatureAlgorithm::kEcdsaSha384, SignatureAlgorithm::kEcdsaSha512,
+                               SignatureAlgorithm::kRsaSha256, SignatureAlgorithm::kRsaSha384,
+                               SignatureAlgorithm::kRsaSha512}) {
+    CHECK(ec->public_key().Verify(algorithm, AsBytes("m"), signature).code() ==
+          Code::kPermissionDenied);
+  }
+  for (std::size_t size = 0; size < signature.size(); ++size) {
+    CHECK_FALSE(
+        ec->public_key()
+            .Verify(SignatureAlgorithm::kEcdsaSha256, AsBytes("m"), ByteView(signature).first(size))
+            .ok());
+  }
+}
+
+TEST_CASE("PKCS#8 that is cut, padded, of a refused type or of two keys is refused") {
+  const auto key = *PrivateKey::Generate(KeyType::kEcP256);
+  const Secret good = *key->ToPkcs8();
+  const Bytes bytes = ToBytes(good.RevealSecret());
+  const auto load = [](Bytes der) { return PrivateKey::FromPkcs8(Secret(std::move(der))); };
+  REQUIRE_OK(load(bytes));
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    INFO(size);
+    CHECK(load(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size))).code() ==
+          Code::kInvalidArgument);
+  }
+  Bytes padded = bytes;
+  padded.push_back(0);
+  CHECK_FALSE(load(padded).ok());
+  // The example of RFC 8410 §10.3.
+  const char* ed25519 =
+      "302e020100300506032b657004220420d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f4475"
+      "5842";
+  REQUIRE_ERROR(load(*HexDecode(ed25519)), Code::kInvalidArgument, "neither EC nor RSA");
+  // The public half, at the end of the structure, of another key.
+  const auto other = *PrivateKey::Generate(KeyType::kEcP256);
+  const Bytes& other_spki = other->public_key().spki();
+  Bytes mixed = bytes;
+  std::copy(other_spki.end() - 65, other_spki.end(), mixed.end() - 65);
+  REQUIRE_ERROR(load(mixed), Code::kInvalidArgument, "");
 }
