@@ -10,6 +10,7 @@
 namespace signet::crypto {
 
 /// WriteBundleJson gives the SPIFFE JWK set (rows BUN-*, X509-29 … X509-32): published strictly.
+/// What the specification has no member for (taint, expiry) is not in it.
 Result<std::string> WriteBundleJson(const spiffe::Bundle& bundle);
 
 /// ParseBundleJson reads it leniently, as the rows ask: an entry that is unknown or broken is

@@ -30,7 +30,8 @@ enum KeyUsageBit : std::uint16_t {
 /// most once. Parsing proves nothing about trust. Value type, immutable. Uses our own DER reader,
 /// never d2i_*.
 struct Certificate {
-  /// Parse takes exactly one certificate; trailing bytes are an error.
+  /// Parse takes exactly one certificate; trailing bytes, and signature
+  /// algorithms outside SignatureAlgorithm (SHA-1, RSA-PSS, Ed25519 …), are errors.
   static Result<Certificate> Parse(ByteView der);
 
   Bytes der;
@@ -40,8 +41,8 @@ struct Certificate {
   Bytes issuer;                ///< Name, DER
   Bytes subject;               ///< Name, DER
   SystemTime not_before;
-  SystemTime not_after;
-  Bytes spki;  ///< DER; may be of a type PublicKey refuses
+  SystemTime not_after;  ///< a time after 2262 (RFC 5280's 9999) becomes SystemTime's last second
+  Bytes spki;            ///< DER; may be of a type PublicKey refuses
   SignatureAlgorithm signature_algorithm = SignatureAlgorithm::kEcdsaSha256;
   Bytes signature;
   bool has_basic_constraints = false;
