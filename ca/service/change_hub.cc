@@ -1,0 +1,140 @@
+#include "ca/service/change_hub.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace signet::service {
+namespace {
+
+std::vector<Lineage> LineagesOf(const Registry& registry, const Applied& applied) {
+  return registry.Read([&](const RegistryTables& tables) {
+    std::vector<Lineage> lineages;
+    for (const Applied::EntryChange& change : applied.entries) {
+      for (const EntryPtr& entry : {change.before, change.after}) {
+        if (entry) {
+          lineages.push_back(tables.LineageOf(*entry));
+        }
+      }
+    }
+    return lineages;
+  });
+}
+
+/// EndOf says why an agent's change ends its streams, if it does.
+std::optional<Denial> EndOf(const Applied::AgentChange& change) {
+  if (!change.after) {
+    return Denial{PermissionDenied("agent was evicted"), DenialReason::kAgentNotAttested};
+  }
+  if (change.after->banned()) {
+    return Denial{PermissionDenied("agent is banned"), DenialReason::kAgentBanned};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::uint64_t ChangeHub::OwnSequence() const {
+  const BundlePtr own = context_.registry.FindBundle(context_.trust_domain);
+  return own ? own->bundle.sequence : 0;
+}
+
+ChangeHub::WatchId ChangeHub::Open(const spiffe::SpiffeId& agent, SystemTime not_after,
+                                   std::shared_ptr<WatchSink> sink) {
+  const std::lock_guard lock(mutex_);
+  // Registered before the state is read: a commit in between is pushed once more, never missed.
+  const WatchId id = next_++;
+  Watch& watch =
+      watches_.emplace(id, Watch{agent, not_after, std::move(sink), context_.registry.revision()})
+          .first->second;
+  watch.sink->Push({watch.revision, OwnSequence()});
+  return id;
+}
+
+void ChangeHub::Acknowledge(WatchId watch, std::set<std::string> authority_ids) {
+  const std::lock_guard lock(mutex_);
+  const auto found = watches_.find(watch);
+  if (found != watches_.end()) {
+    found->second.acknowledged = std::move(authority_ids);
+  }
+}
+
+void ChangeHub::Close(WatchId watch) {
+  const std::lock_guard lock(mutex_);
+  watches_.erase(watch);
+}
+
+bool ChangeHub::Concerns(const Applied& applied, const std::vector<Lineage>& lineages,
+                         const Watch& watch) const {
+  if (!applied.bundles.empty()) {
+    return true;
+  }
+  const bool own_record =
+      std::any_of(applied.agents.begin(), applied.agents.end(), [&](const auto& change) {
+        return change.after && change.after->id == watch.agent &&
+               (!change.before || change.before->selectors != change.after->selectors);
+      });
+  if (own_record) {
+    return true;
+  }
+  const AgentPtr agent = context_.registry.FindAgent(watch.agent);
+  return std::any_of(lineages.begin(), lineages.end(), [&](const Lineage& lineage) {
+    return lineage.ids.contains(watch.agent) ||
+           (agent &&
+            std::any_of(lineage.aliases.begin(), lineage.aliases.end(), [&](const EntryPtr& alias) {
+              return spiffe::IsSubset(alias->selectors, agent->selectors);
+            }));
+  });
+}
+
+void ChangeHub::OnApplied(const Applied& applied) {
+  const std::vector<Lineage> lineages = LineagesOf(context_.registry, applied);
+  const std::uint64_t sequence = OwnSequence();
+  const std::lock_guard lock(mutex_);
+  for (const Applied::AgentChange& change : applied.agents) {
+    const std::optional<Denial> end = EndOf(change);
+    const AgentPtr& agent = change.after ? change.after : change.before;
+    for (auto it = watches_.begin(); end && agent && it != watches_.end();) {
+      if (it->second.agent == agent->id) {
+        it->second.sink->End(*end);
+        it = watches_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+  }
+  for (auto& [id, watch] : watches_) {
+    if (Concerns(applied, lineages, watch)) {
+      watch.revision = applied.revision;
+      watch.sink->Push({watch.revision, sequence});
+    }
+  }
+}
+
+void ChangeHub::EndExpired() {
+  const SystemTime now = context_.clock.Now();
+  const std::lock_guard lock(mutex_);
+  std::erase_if(watches_, [&](const auto& item) {
+    const Watch& watch = item.second;
+    if (now < watch.not_after) {
+      return false;
+    }
+    watch.sink->End(
+        {PermissionDenied("the agent's SVID has expired"), DenialReason::kAgentExpired});
+    return true;
+  });
+}
+
+bool ChangeHub::AllAcknowledged(const std::string& authority_id) const {
+  const std::lock_guard lock(mutex_);
+  return std::all_of(watches_.begin(), watches_.end(), [&](const auto& item) {
+    return item.second.acknowledged.contains(authority_id);
+  });
+}
+
+std::size_t ChangeHub::watching() const {
+  const std::lock_guard lock(mutex_);
+  return watches_.size();
+}
+
+}  // namespace signet::service
