@@ -116,7 +116,7 @@ class Loader {
     }
   }
 
-  Result<Values> Finish() {
+  Result<Values> Finish(const Check& check) {
     for (const Option& option : schema_) {
       // A key that was set, but wrongly, has had its message.
       if (option.required && !values_.cells[option.path].given && seen_.count(option.path) == 0) {
@@ -124,6 +124,10 @@ class Loader {
                             ": is required; set it in the file" +
                             (option.flag.empty() ? "" : " or with -" + option.flag));
       }
+    }
+    if (check) {
+      const std::vector<std::string> more = check(values_);
+      problems_.insert(problems_.end(), more.begin(), more.end());
     }
     if (problems_.empty()) {
       return std::move(values_);
@@ -311,23 +315,36 @@ bool Values::Given(std::string_view path) const {
   return found->second.given;
 }
 
-Result<Values> LoadText(const std::vector<Option>& schema, const std::string& name,
-                        std::string_view text, const std::map<std::string, std::string>& flags) {
+Result<Values> LoadText(const std::vector<Option>& schema, const Source& source,
+                        const std::map<std::string, std::string>& flags, const Check& check) {
   Loader loader(schema);
-  if (!name.empty()) {
-    loader.ApplyFile(name, text);
+  if (!source.name.empty()) {
+    loader.ApplyFile(source.name, source.text);
   }
   loader.ApplyFlags(flags);
-  return loader.Finish();
+  return loader.Finish(check);
 }
 
 Result<Values> Load(const std::vector<Option>& schema, const std::string& file,
-                    const std::map<std::string, std::string>& flags) {
+                    const std::map<std::string, std::string>& flags, const Check& check) {
   Bytes content;
   if (!file.empty()) {
     SIGNET_TRY_ASSIGN(content, ReadFile(file, kMaxFileBytes));
   }
-  return LoadText(schema, std::filesystem::path(file).filename().string(), AsText(content), flags);
+  const std::string name = std::filesystem::path(file).filename().string();
+  return LoadText(schema, {name, AsText(content)}, flags, check);
+}
+
+std::vector<Flag> SchemaFlags(const std::vector<Option>& schema) {
+  std::vector<Flag> flags;
+  for (const Option& option : schema) {
+    if (!option.flag.empty()) {
+      flags.push_back({.name = option.flag,
+                       .help = option.help + " Overrides " + option.path + ".",
+                       .boolean = option.type == Type::kBool});
+    }
+  }
+  return flags;
 }
 
 }  // namespace signet::config

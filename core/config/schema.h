@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/config/flags.h"
 
 namespace signet::config {
 
@@ -57,6 +58,10 @@ class Values {
   const Cell& At(std::string_view path, Type type) const;
 };
 
+/// Check looks at several options together, also when some of them have problems of their own: one
+/// problem a line item, with its place.
+using Check = std::function<std::vector<std::string>(const Values&)>;
+
 /// Load reads a JSON file (empty path: none) and overrides it by flags (flag name → text). Every
 /// problem of one run is reported, one a line, each with its place ("server.json:12:
 /// server.bind_port: …"); unknown keys, duplicate keys and wrong types are problems.
@@ -65,11 +70,18 @@ class Values {
 /// As in SPIRE's JSON, an array of objects stands for the objects in it, and a whole number may be
 /// written as a string. Files are at most 1 MiB and 16 levels deep.
 Result<Values> Load(const std::vector<Option>& schema, const std::string& file,
-                    const std::map<std::string, std::string>& flags);
+                    const std::map<std::string, std::string>& flags, const Check& check = {});
 
-/// LoadText is Load on text that was already read; `name` is used in places.
-Result<Values> LoadText(const std::vector<Option>& schema, const std::string& name,
-                        std::string_view text, const std::map<std::string, std::string>& flags);
+/// Source is text that was already read; `name` is used in places ("" for no text).
+struct Source {
+  std::string name;
+  std::string_view text;
+};
+Result<Values> LoadText(const std::vector<Option>& schema, const Source& source,
+                        const std::map<std::string, std::string>& flags, const Check& check = {});
+
+/// SchemaFlags gives the flags that override the schema's options.
+std::vector<Flag> SchemaFlags(const std::vector<Option>& schema);
 
 /// ParseDurationMs reads "1h30m", "90s", "1.5h", "500ms"; a bare number, a sign, and more than 100
 /// years are refused. Result in milliseconds, rounded up.

@@ -24,7 +24,7 @@ const std::vector<signet::config::Option>& Schema() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto values = signet::config::LoadText(Schema(), "f.json", text, {});
+  const auto values = signet::config::LoadText(Schema(), {"f.json", text}, {});
   if (!values.ok()) {
     SIGNET_CHECK(values.error().message.starts_with("f.json:"), "a problem without its place");
     return 0;

@@ -32,7 +32,7 @@ const std::vector<Option>& Schema() {
 
 Result<Values> LoadJson(const std::string& json,
                         const std::map<std::string, std::string>& flags = {}) {
-  return LoadText(Schema(), "server.json", json, flags);
+  return LoadText(Schema(), {"server.json", json}, flags);
 }
 
 TEST_CASE("a whole file is read, with defaults for what it leaves out") {
