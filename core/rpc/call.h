@@ -16,7 +16,8 @@
 
 namespace signet::rpc {
 
-/// RpcStatus ends a call. `details` is a serialized google.rpc.Status, sent as grpc-status-details-bin when not empty.
+/// RpcStatus ends a call. `details` is a serialized google.rpc.Status, sent as
+/// grpc-status-details-bin when not empty.
 struct RpcStatus {
   Code code = Code::kOk;
   std::string message = {};
@@ -27,8 +28,9 @@ struct RpcStatus {
   }
 };
 
-/// PeerProcess pins the process at the other end of a Unix socket: the credentials of connect time and a pidfd that
-/// was taken at accept. While the pidfd is open the pid cannot come to mean another process without being noticed.
+/// PeerProcess pins the process at the other end of a Unix socket: the credentials of connect time
+/// and a pidfd that was taken at accept. While the pidfd is open the pid cannot come to mean
+/// another process without being noticed.
 struct PeerProcess {
   int pid = 0;
   std::uint32_t uid = 0;
@@ -36,7 +38,8 @@ struct PeerProcess {
   UniqueFd pidfd;
   std::uint64_t start_time = 0;  ///< field 22 of /proc/<pid>/stat, clock ticks; 0 if unreadable
 
-  /// Alive polls the pidfd. Ask again after the last read of /proc/<pid>, before the answer is used.
+  /// Alive polls the pidfd. Ask again after the last read of /proc/<pid>, before the answer is
+  /// used.
   bool Alive() const;
 };
 
@@ -44,13 +47,16 @@ struct PeerProcess {
 struct Peer {
   std::shared_ptr<const PeerProcess> process;  ///< Unix socket callers
   std::string address;                         ///< TCP: numeric host without port
-  std::vector<Bytes> certificates;             ///< TLS client chain, leaf first, DER; empty if none was sent
+  std::vector<Bytes> certificates;  ///< TLS client chain, leaf first, DER; empty if none was sent
 };
 
-/// Metadata holds the request's headers without pseudo-headers; names are lower case, -bin values decoded.
+/// Metadata holds the request's headers without pseudo-headers; names are lower case, -bin values
+/// decoded.
 class Metadata {
  public:
-  void Add(std::string name, std::string value) { entries_.emplace_back(std::move(name), std::move(value)); }
+  void Add(std::string name, std::string value) {
+    entries_.emplace_back(std::move(name), std::move(value));
+  }
   /// All gives every value of a name, in order.
   std::vector<std::string_view> All(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& entries() const { return entries_; }
@@ -61,14 +67,14 @@ class Metadata {
 
 /// CallInfo is what is known of a call before its first message. Immutable.
 struct CallInfo {
-  std::string method;                   ///< "/package.Service/Method"
+  std::string method;  ///< "/package.Service/Method"
   std::shared_ptr<const Peer> peer;
   Metadata metadata;
-  std::optional<MonoTime> deadline;     ///< from grpc-timeout
+  std::optional<MonoTime> deadline;  ///< from grpc-timeout
 };
 
-/// Call is the answering side of one RPC. Every function may be called from any thread and never blocks; once the call
-/// is over (finished, cancelled, deadline, connection gone) they do nothing.
+/// Call is the answering side of one RPC. Every function may be called from any thread and never
+/// blocks; once the call is over (finished, cancelled, deadline, connection gone) they do nothing.
 class Call {
  public:
   virtual ~Call() = default;
@@ -78,8 +84,8 @@ class Call {
   virtual void SendInitialMetadata(Metadata metadata) = 0;
   /// Write queues one message. A caller that streams must watch queued_bytes() or use OnWritable.
   virtual void Write(std::shared_ptr<const std::string> message) = 0;
-  /// WriteLatest queues a message that stands for the whole state: one that was not sent yet is replaced, so that a
-  /// slow reader costs one message of memory and always gets the newest.
+  /// WriteLatest queues a message that stands for the whole state: one that was not sent yet is
+  /// replaced, so that a slow reader costs one message of memory and always gets the newest.
   virtual void WriteLatest(std::shared_ptr<const std::string> message) = 0;
   /// Finish ends the call after what was written, with optional trailing metadata.
   virtual void Finish(RpcStatus status, Metadata trailers = {}) = 0;
@@ -89,18 +95,21 @@ class Call {
   virtual bool over() const = 0;
 };
 
-/// CallHandler receives one call's events, one at a time, on the event loop of its connection; it must not block.
+/// CallHandler receives one call's events, one at a time, on the event loop of its connection; it
+/// must not block.
 class CallHandler {
  public:
   virtual ~CallHandler() = default;
   virtual void OnMessage(std::string_view message) = 0;  ///< the view ends with the function
   virtual void OnHalfClose() = 0;                        ///< the client has sent its last message
   virtual void OnWritable() {}                           ///< the queue has drained to empty
-  /// OnDone is the last event, always: finished, cancelled by the client, past its deadline, or disconnected.
+  /// OnDone is the last event, always: finished, cancelled by the client, past its deadline, or
+  /// disconnected.
   virtual void OnDone() {}
 };
 
-/// HandlerFactory makes the handler of a new call. It may Finish the call at once (and still returns a handler).
+/// HandlerFactory makes the handler of a new call. It may Finish the call at once (and still
+/// returns a handler).
 using HandlerFactory = std::function<std::unique_ptr<CallHandler>(std::shared_ptr<Call>)>;
 
 /// Interceptor runs before the factory, on the event loop; a status other than OK ends the call.

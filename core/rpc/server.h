@@ -21,21 +21,28 @@ namespace signet::rpc {
 
 /// Limits bound what any peer can cost. All counts are per server unless they say otherwise.
 struct Limits {
-  std::size_t max_message_bytes = 4 * 1024 * 1024;   ///< one request message (RESOURCE_EXHAUSTED above)
-  std::size_t max_header_bytes = 16 * 1024;          ///< one header block, CONTINUATION included
+  std::size_t max_message_bytes =
+      4 * 1024 * 1024;                       ///< one request message (RESOURCE_EXHAUSTED above)
+  std::size_t max_header_bytes = 16 * 1024;  ///< one header block, CONTINUATION included
   std::uint32_t max_streams_per_connection = 100;    ///< concurrent
   std::size_t max_connections = 8192;                ///< all listeners
   std::size_t max_connections_per_peer = 2048;       ///< per uid (Unix) or per address (TCP)
   double new_connections_per_second_per_peer = 500;  ///< token bucket, burst 2 s worth
-  double resets_per_second_per_connection = 200;     ///< RST_STREAM from the peer, burst 1 s worth, then GOAWAY
-  std::size_t max_pending_bytes_per_connection = 1024 * 1024;  ///< unread answers beside coalesced ones
-  Duration handshake_timeout = std::chrono::seconds(5);        ///< TLS and HTTP/2 preface, SETTINGS ACK
-  Duration first_call_timeout = std::chrono::seconds(10);      ///< a connection without any call
-  Duration idle_timeout = std::chrono::minutes(5);             ///< a connection without open calls
-  Duration header_timeout = std::chrono::seconds(10);          ///< an unfinished header block or message
-  Duration keepalive_time = std::chrono::seconds(60);          ///< PING after silence
+  double resets_per_second_per_connection =
+      200;  ///< RST_STREAM from the peer, burst 1 s worth, then GOAWAY
+  std::size_t max_pending_bytes_per_connection =
+      1024 * 1024;                          ///< unread answers beside coalesced ones
+  std::size_t max_calls_per_peer = 20'000;  ///< open at once (RESOURCE_EXHAUSTED above)
+  /// Unfinished requests and unread answers of all peers; one peer may hold half
+  /// (RESOURCE_EXHAUSTED above).
+  std::size_t max_buffered_bytes = 96 * 1024 * 1024;
+  Duration handshake_timeout = std::chrono::seconds(5);    ///< TLS and HTTP/2 preface, SETTINGS ACK
+  Duration first_call_timeout = std::chrono::seconds(10);  ///< a connection without any call
+  Duration idle_timeout = std::chrono::minutes(5);         ///< a connection without open calls
+  Duration header_timeout = std::chrono::seconds(10);  ///< an unfinished header block or message
+  Duration keepalive_time = std::chrono::seconds(60);  ///< PING after silence
   Duration keepalive_timeout = std::chrono::seconds(20);
-  Duration max_connection_age = Duration::zero();              ///< 0: unlimited; then GOAWAY
+  Duration max_connection_age = Duration::zero();  ///< 0: unlimited; then GOAWAY
   Duration max_connection_age_grace = std::chrono::seconds(30);
 };
 
@@ -45,23 +52,27 @@ struct TlsIdentity {
   Secret key;
 };
 
-/// TlsOptions: TLS ≥ 1.2, ALPN exactly h2, tickets and session cache off, client certificate asked and not required.
+/// TlsOptions: TLS ≥ 1.2, ALPN exactly h2, tickets and session cache off, client certificate asked
+/// and not required.
 struct TlsOptions {
-  /// identity gives the current one at every handshake, from an immutable snapshot; null refuses the handshake.
+  /// identity gives the current one at every handshake, from an immutable snapshot; null refuses
+  /// the handshake.
   std::function<std::shared_ptr<const TlsIdentity>()> identity;
-  /// verify_client judges a client chain that was sent; an error fails the handshake. Runs on the event loop.
+  /// verify_client judges a client chain that was sent; an error fails the handshake. Runs on the
+  /// event loop.
   std::function<Status(const std::vector<Bytes>& chain)> verify_client;
 };
 
 /// Listener is one socket to serve. Exactly one of unix_path and tcp_address is set.
 struct ListenerOptions {
-  std::string unix_path = {};          ///< absolute; bound with `unix_mode` from the start (umask before bind)
+  std::string unix_path =
+      {};  ///< absolute; bound with `unix_mode` from the start (umask before bind)
   mode_t unix_mode = 0660;
-  std::string tcp_address = {};        ///< numeric host
-  std::uint16_t tcp_port = 0;          ///< 0: the kernel chooses, see Server::tcp_port()
-  TlsOptions tls = {};                 ///< required for TCP, ignored for Unix
+  std::string tcp_address = {};  ///< numeric host
+  std::uint16_t tcp_port = 0;    ///< 0: the kernel chooses, see Server::tcp_port()
+  TlsOptions tls = {};           ///< required for TCP, ignored for Unix
   MethodTable methods = {};
-  Interceptor interceptor = {};        ///< may be empty
+  Interceptor interceptor = {};  ///< may be empty
   Limits limits = {};
 };
 
@@ -69,8 +80,8 @@ struct ListenerOptions {
 struct ServerOptions {
   std::size_t loops = 0;  ///< event loop threads, 0: one per core
   std::vector<ListenerOptions> listeners = {};
-  const Clock* clock = nullptr;   ///< must outlive the server
-  Logger* logger = nullptr;       ///< must outlive the server
+  const Clock* clock = nullptr;  ///< must outlive the server
+  Logger* logger = nullptr;      ///< must outlive the server
 };
 
 /// Counters for tests, health and metrics. Monotonic unless named otherwise.
@@ -82,12 +93,13 @@ struct ServerCounters {
   std::uint64_t calls_started = 0;
 };
 
-/// Server is the answering side of gRPC over HTTP/2, on libnghttp2 and OpenSSL. It knows nothing of any service.
+/// Server is the answering side of gRPC over HTTP/2, on libnghttp2 and OpenSSL. It knows nothing of
+/// any service.
 ///
-/// Threads: one event loop per core; a connection stays on its loop. Handlers run there and must not block.
-/// Life: Start binds every listener before it returns (an address in use or a path too long is an error that says so;
-/// a stale socket of ours is replaced, a live one is not). Drain sends GOAWAY and lets calls finish. The destructor
-/// ends all.
+/// Threads: one event loop per core; a connection stays on its loop. Handlers run there and must
+/// not block. Life: Start binds every listener before it returns (an address in use or a path too
+/// long is an error that says so; a stale socket of ours is replaced, a live one is not). Drain
+/// sends GOAWAY and lets calls finish. The destructor ends all.
 class Server {
  public:
   static Result<std::unique_ptr<Server>> Start(ServerOptions options);
@@ -96,9 +108,11 @@ class Server {
   /// tcp_port of the n-th listener in the options, after the kernel chose.
   virtual std::uint16_t tcp_port(std::size_t listener) const = 0;
   virtual ServerCounters counters() const = 0;
-  /// Drain stops accepting, sends GOAWAY, waits for calls to end at most `grace`, then cancels the rest.
+  /// Drain stops accepting, sends GOAWAY, waits for calls to end at most `grace`, then cancels the
+  /// rest.
   virtual void Drain(Duration grace) = 0;
-  /// CloseConnections ends every connection whose peer the predicate picks (banned agent, expired certificate).
+  /// CloseConnections ends every connection whose peer the predicate picks (banned agent, expired
+  /// certificate).
   virtual void CloseConnections(std::function<bool(const Peer&)> pick) = 0;
 };
 

@@ -1,0 +1,100 @@
+#include "core/rpc/worker.h"
+
+namespace signet::rpc {
+
+Result<std::unique_ptr<Worker>> Worker::Create(ServerShared& shared) {
+  SIGNET_TRY_ASSIGN(std::unique_ptr<Loop> loop, Loop::Create(*shared.clock));
+  return std::unique_ptr<Worker>(new Worker(shared, std::move(loop)));
+}
+
+Worker::~Worker() { Stop(); }
+
+void Worker::Start() {
+  thread_ = std::thread([this] { loop_->Run(); });
+}
+
+void Worker::Stop() {
+  if (!thread_.joinable()) {
+    return;
+  }
+  // Connections end on their own loop, as everything of theirs happens there.
+  loop_->PostFunction([this] { CloseIf([](const Peer&) { return true; }); });
+  loop_->Stop();
+  thread_.join();
+}
+
+void Worker::Serve(Admitted admitted) {
+  auto shared = std::make_shared<Admitted>(std::move(admitted));
+  loop_->PostFunction([this, shared] { Open(std::move(*shared)); });
+}
+
+void Worker::Open(Admitted admitted) {
+  Result<std::unique_ptr<Transport>> transport =
+      admitted.listener->tls ? admitted.listener->tls->Accept(std::move(admitted.socket))
+                             : MakePlainTransport(std::move(admitted.socket));
+  if (!transport.ok()) {
+    shared_.gauges->connections_refused.fetch_add(1, std::memory_order_relaxed);
+    if (shared_.logger != nullptr) {
+      shared_.logger->Warn("connection refused",
+                           {{"peer", admitted.peer_key}, {"reason", transport.error()}});
+    }
+    return;
+  }
+  auto connection = std::make_shared<Connection>(
+      Connection::Setup{.loop = loop_.get(),
+                        .service = &admitted.listener->service,
+                        .logger = shared_.logger,
+                        .transport = *std::move(transport),
+                        .peer = std::move(admitted.peer),
+                        .peer_key = std::move(admitted.peer_key),
+                        .slot = std::move(admitted.slot),
+                        .gauges = shared_.gauges,
+                        .jitter = shared_.random.Uniform01(),
+                        .on_closed = [this](Connection& closed) { Forget(closed); }});
+  connection->index = connections_.size();
+  connections_.push_back(connection);
+  if (const Status started = connection->Start(); !started.ok()) {
+    connection->Close(started.error().message);
+  } else if (going_away_) {
+    connection->GoAway();
+  }
+}
+
+void Worker::Forget(Connection& connection) {
+  const std::size_t index = connection.index;
+  loop_->Bury(std::move(connections_[index]));
+  if (index + 1 != connections_.size()) {
+    connections_[index] = std::move(connections_.back());
+    connections_[index]->index = index;
+  }
+  connections_.pop_back();
+  // The lock pairs with Drain's wait: the count falls when the connection is buried, right after
+  // this turn.
+  loop_->PostFunction([this] {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.emptied.notify_all();
+  });
+}
+
+void Worker::GoAway() {
+  going_away_ = true;
+  for (std::size_t i = connections_.size(); i > 0; --i) {
+    connections_[i - 1]->GoAway();  // may close it: from the back, so that none is passed over
+  }
+}
+
+void Worker::Cancel() {
+  for (std::size_t i = connections_.size(); i > 0; --i) {
+    connections_[i - 1]->Cancel();
+  }
+}
+
+void Worker::CloseIf(const std::function<bool(const Peer&)>& pick) {
+  for (std::size_t i = connections_.size(); i > 0; --i) {
+    if (pick(connections_[i - 1]->peer())) {
+      connections_[i - 1]->Close("closed by the server");
+    }
+  }
+}
+
+}  // namespace signet::rpc
