@@ -224,6 +224,7 @@ ConnectionFacts Connection::Facts() const {
   facts.age_limit = age_limit_;
   if (http2_ != nullptr) {
     facts.ready = http2_->settings_acked();
+    facts.announce_seen = announced_ && http2_->ping_acked();
     facts.had_calls = http2_->had_calls();
     facts.open_calls = http2_->open_calls();
     facts.last_call_end = http2_->last_call_end();

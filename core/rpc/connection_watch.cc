@@ -6,7 +6,8 @@ namespace signet::rpc {
 namespace {
 
 using Action = ConnectionVerdict::Action;
-// Between the two GOAWAYs: time for calls that were under way to arrive (RFC 9113 §6.8).
+// Between the two GOAWAYs: the answer to a PING, as calls that were under way have arrived
+// then (RFC 9113 §6.8), or this long.
 constexpr Duration kConcludeAfter = std::chrono::seconds(1);
 
 /// Judge collects the verdict: the first rule that is due wins, the others say when they will be.
@@ -44,7 +45,8 @@ void JudgeAge(Judge& judge, const ConnectionFacts& facts, const Limits& limits) 
   if (facts.concluded) {
     judge.Rule(*facts.concluded + limits.max_connection_age_grace, Action::kClose, "grace is over");
   } else if (facts.announced) {
-    judge.Rule(*facts.announced + kConcludeAfter, Action::kConclude, "going away");
+    const Duration wait = facts.announce_seen ? Duration::zero() : kConcludeAfter;
+    judge.Rule(*facts.announced + wait, Action::kConclude, "going away");
   } else if (facts.age_limit > Duration::zero()) {
     judge.Rule(facts.accepted + facts.age_limit, Action::kAnnounce, "connection age");
   }

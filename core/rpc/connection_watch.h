@@ -17,7 +17,8 @@ struct ConnectionFacts {
   std::optional<MonoTime> unfinished_since;  ///< frame, header block or message
   std::optional<MonoTime> ping_sent;         ///< and not answered
   std::optional<MonoTime> stalled_since;     ///< the peer does not read
-  std::optional<MonoTime> announced;         ///< first GOAWAY
+  std::optional<MonoTime> announced;         ///< first GOAWAY, with a PING
+  bool announce_seen = false;                ///< the PING was answered
   std::optional<MonoTime> concluded;         ///< second GOAWAY
   Duration age_limit{};                      ///< with jitter; 0: none
 };

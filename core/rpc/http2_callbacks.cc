@@ -74,6 +74,8 @@ int Http2Callbacks::OnFrame(nghttp2_session* session, const nghttp2_frame* frame
   Http2Connection& connection = Connection(user);
   if (frame->hd.type == NGHTTP2_SETTINGS && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
     connection.settings_acked_ = true;
+  } else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
+    connection.ping_acked_ = true;
   }
   if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
     return 0;
@@ -147,7 +149,7 @@ ssize_t Http2Callbacks::ReadData(nghttp2_session* session, std::int32_t id, std:
   }
   if (outlook.finished && n == outlook.bytes) {
     *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (!stream->state.plain_http) {
+    if (stream->state.plain_status == nullptr) {
       *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
       Connection(user).SubmitTrailers(*stream);
     }

@@ -89,6 +89,7 @@ bool Http2Connection::done() const {
 
 void Http2Connection::Ping() {
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+  ping_acked_ = false;
   loop_.RequestFlush(source_);
 }
 
@@ -146,7 +147,7 @@ Stream* Http2Connection::OpenStream(std::int32_t id) {
 void Http2Connection::StartCall(Stream& stream) {
   RequestHead head = std::exchange(stream.state.head, {});
   if (!head.post || !head.grpc) {
-    stream.state.plain_http = true;
+    stream.state.plain_status = head.post ? "415" : "405";
     SetPartial(stream, loop_.now());
     return;
   }
@@ -222,7 +223,7 @@ bool Http2Connection::Account(Stream& stream) {
 
 void Http2Connection::GiveWindow(Stream& stream, std::size_t n) {
   stream.state.held += n;
-  if (stream.state.plain_http || stream.queued_bytes() <= kHoldAbove) {
+  if (stream.state.plain_status != nullptr || stream.queued_bytes() <= kHoldAbove) {
     nghttp2_session_consume_stream(session_, stream.id(), std::exchange(stream.state.held, 0));
   }
 }
@@ -230,7 +231,7 @@ void Http2Connection::GiveWindow(Stream& stream, std::size_t n) {
 void Http2Connection::OnRequestEnd(Stream& stream) {
   Stream::State& state = stream.state;
   state.request_ended = true;
-  if (state.plain_http) {
+  if (state.plain_status != nullptr) {
     SetPartial(stream, std::nullopt);
     AnswerPlain(stream);
   } else if (state.parser && state.parser->partial()) {

@@ -68,6 +68,7 @@ class Http2Connection {
 
   // Facts for whoever watches the time.
   bool settings_acked() const { return settings_acked_; }
+  bool ping_acked() const { return ping_acked_; }  ///< the last Ping was answered
   std::size_t open_calls() const { return streams_.size(); }
   bool had_calls() const { return had_calls_; }
   MonoTime last_call_end() const { return last_call_end_; }
@@ -117,6 +118,7 @@ class Http2Connection {
   MonoTime last_call_end_;
   int partials_ = 0;  ///< streams in the middle of a message
   bool settings_acked_ = false;
+  bool ping_acked_ = false;
   bool had_calls_ = false;
   bool reset_flood_ = false;
   std::string close_reason_;

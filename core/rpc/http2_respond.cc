@@ -118,8 +118,8 @@ bool Http2Connection::Blocked(const Stream& stream) const {
 void Http2Connection::SubmitHeaders(Stream& stream, const Metadata& initial) {
   stream.state.headers_sent = true;
   Fields fields;
-  if (stream.state.plain_http) {
-    fields.AddLiteral(":status", "415");
+  if (stream.state.plain_status != nullptr) {
+    fields.AddLiteral(":status", stream.state.plain_status);
     fields.AddLiteral("content-type", "text/plain");
   } else {
     fields.AddLiteral(":status", "200");

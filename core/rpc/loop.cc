@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <tuple>
 
 #include "core/base/check.h"
 
@@ -98,18 +99,31 @@ int Loop::WaitMillis(Duration wait) const {
   return static_cast<int>(std::clamp<std::int64_t>(millis, 0, 3'600'000));
 }
 
+void Loop::OrderEvents(int count) {
+  ready_.clear();
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events_[static_cast<std::size_t>(i)];
+    auto* source = static_cast<Source*>(event.data.ptr);
+    const bool counted = source != nullptr && source->share_;
+    ready_.push_back({.level = counted ? source->share_->Level(now_) : -1.0,
+                      .served = source == nullptr ? 0 : source->served_,
+                      .source = source,
+                      .events = event.events});
+  }
+  std::sort(ready_.begin(), ready_.end(), [](const Ready& a, const Ready& b) {
+    return std::tie(a.level, a.served) < std::tie(b.level, b.served);
+  });
+}
+
 void Loop::RunEvents(int count) {
-  const auto end = events_.begin() + count;
-  const auto source_of = [](const epoll_event& e) { return static_cast<Source*>(e.data.ptr); };
-  const auto level = [&](const epoll_event& e) {
-    const Source* source = source_of(e);
-    return source == nullptr || !source->share_ ? -1.0 : source->share_->Level(now_);
-  };
-  std::stable_sort(events_.begin(), end,
-                   [&](const epoll_event& a, const epoll_event& b) { return level(a) < level(b); });
+  OrderEvents(count);
+  ++turn_;
   const MonoTime stop = now_ + kTurn;
-  for (auto event = events_.begin(); event != end && now_ < stop; ++event) {
-    Source* source = source_of(*event);
+  for (const Ready& ready : ready_) {
+    if (now_ >= stop) {
+      return;  // epoll reports the others again
+    }
+    Source* source = ready.source;
     if (source == nullptr) {
       std::uint64_t ignored = 0;
       [[maybe_unused]] const auto n = ::read(wake_.get(), &ignored, sizeof ignored);
@@ -120,7 +134,8 @@ void Loop::RunEvents(int count) {
     }
     const std::shared_ptr<Share> share = source->share_;
     const MonoTime start = now_;
-    source->OnEvents(event->events);
+    source->served_ = turn_;
+    source->OnEvents(ready.events);
     now_ = clock_.Mono();
     if (share) {
       share->Charge(now_, now_ - start);

@@ -48,6 +48,7 @@ class Source {
  private:
   friend class Loop;
   std::shared_ptr<Share> share_;
+  std::uint64_t served_ = 0;  ///< the turn of its last OnEvents
   bool flush_wanted_ = false;
   bool removed_ = false;
 };
@@ -92,7 +93,17 @@ class Loop {
 
  private:
   explicit Loop(const Clock& clock) : clock_(clock), now_(clock.Mono()) {}
+  /// Ready is one reported event with its place in the queue: least-served peer first, and among a
+  /// peer's connections the one that waits longest (epoll would report them in the same order every
+  /// time).
+  struct Ready {
+    double level;
+    std::uint64_t served;
+    Source* source;  ///< null: the wake-up descriptor
+    std::uint32_t events;
+  };
   int WaitMillis(Duration wait) const;
+  void OrderEvents(int count);
   void RunEvents(int count);
   void RunTasks();
   void RunFlushes();
@@ -105,6 +116,8 @@ class Loop {
   TimerHeap timers_;
   std::string scratch_;
   std::vector<epoll_event> events_;
+  std::vector<Ready> ready_;
+  std::uint64_t turn_ = 0;
   std::vector<std::shared_ptr<Task>> tasks_;  ///< of this thread
   std::vector<Source*> flushes_;
   std::vector<std::shared_ptr<void>> buried_;

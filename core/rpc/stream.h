@@ -85,8 +85,8 @@ class Stream final : public Call,
     std::size_t index = 0;     ///< in the connection's list
     bool headers_sent = false;
     bool trailers_sent = false;
-    bool deferred = false;    ///< nghttp2 waits for us to resume DATA
-    bool plain_http = false;  ///< not gRPC: answered with a plain error
+    bool deferred = false;               ///< nghttp2 waits for us to resume DATA
+    const char* plain_status = nullptr;  ///< not gRPC: the HTTP status of the answer
     bool request_ended = false;
     bool counted = false;  ///< in the peer's calls
   } state;

@@ -24,8 +24,8 @@ struct H2Hooks {
         std::string(reinterpret_cast<const char*>(value), value_size));
     return 0;
   }
-  static int OnData(nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* data,
-                    std::size_t size, void* user) {
+  static int OnData(nghttp2_session* session, std::uint8_t, std::int32_t id,
+                    const std::uint8_t* data, std::size_t size, void* user) {
     H2Client& self = Of(user);
     self.replies_[id].data.append(reinterpret_cast<const char*>(data), size);
     if (!self.hold_windows_) {
@@ -121,8 +121,16 @@ std::unique_ptr<H2Client> H2Client::Tls(std::uint16_t port, const H2TlsOptions& 
   if (::connect(client->fd(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     return nullptr;
   }
-  client->ctx_.reset(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
-  SSL_CTX* ctx = client->ctx_.get();
+  if (!client->StartTls(options)) {
+    return nullptr;
+  }
+  client->Init();
+  return client;
+}
+
+bool H2Client::StartTls(const H2TlsOptions& options) {
+  ctx_.reset(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  SSL_CTX* ctx = ctx_.get();
   if (options.max_version != 0) {
     SSL_CTX_set_security_level(ctx, 0);  // lets the client offer what the server must refuse
     SSL_CTX_set_min_proto_version(ctx, 0);
@@ -133,23 +141,24 @@ std::unique_ptr<H2Client> H2Client::Tls(std::uint16_t port, const H2TlsOptions& 
     SSL_CTX_set_alpn_protos(ctx, reinterpret_cast<const unsigned char*>(wire.data()),
                             static_cast<unsigned>(wire.size()));
   }
-  if (!options.cert_file.empty()) {
-    SSL_CTX_use_certificate_chain_file(ctx, options.cert_file.c_str());
-    SSL_CTX_use_PrivateKey_file(ctx, options.key_file.c_str(), SSL_FILETYPE_PEM);
+  if (!options.certificate.empty()) {
+    SSL_CTX_use_certificate_ASN1(ctx, static_cast<int>(options.certificate.size()),
+                                 options.certificate.data());
+    const unsigned char* at = options.key.data();
+    EVP_PKEY* key = d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(options.key.size()));
+    SSL_CTX_use_PrivateKey(ctx, key);
+    EVP_PKEY_free(key);
   }
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT);
-  SSL_CTX_sess_set_new_cb(ctx, [](SSL* ssl, SSL_SESSION*) {
-    static_cast<H2Client*>(SSL_get_app_data(ssl))->got_ticket_ = true;
+  SSL_CTX_sess_set_new_cb(ctx, [](SSL* ssl, SSL_SESSION* session) {
+    static_cast<H2Client*>(SSL_get_app_data(ssl))->got_session_ |=
+        SSL_SESSION_is_resumable(session) == 1;
     return 0;
   });
-  client->ssl_.reset(SSL_new(ctx), SSL_free);
-  SSL_set_app_data(client->ssl_.get(), client.get());
-  SSL_set_fd(client->ssl_.get(), client->fd());
-  if (SSL_connect(client->ssl_.get()) != 1) {
-    return nullptr;
-  }
-  client->Init();
-  return client;
+  ssl_.reset(SSL_new(ctx), SSL_free);
+  SSL_set_app_data(ssl_.get(), this);
+  SSL_set_fd(ssl_.get(), fd());
+  return SSL_connect(ssl_.get()) == 1;
 }
 
 H2Client::~H2Client() { nghttp2_session_del(session_); }
@@ -172,8 +181,12 @@ void H2Client::Init() {
 }
 
 std::int32_t H2Client::Start(const std::string& method, const Headers& extra) {
-  Headers headers{{":method", "POST"}, {":scheme", "http"}, {":path", method}, {":authority", "test"},
-                  {"content-type", "application/grpc"}, {"te", "trailers"}};
+  Headers headers{{":method", "POST"},
+                  {":scheme", "http"},
+                  {":path", method},
+                  {":authority", "test"},
+                  {"content-type", "application/grpc"},
+                  {"te", "trailers"}};
   for (const auto& [name, value] : extra) {
     std::erase_if(headers, [&n = name](const auto& header) { return header.first == n; });
     if (!value.empty()) {
@@ -230,8 +243,8 @@ bool H2Client::WriteAll() {
 
 bool H2Client::ReadOnce() {
   std::uint8_t buffer[16384];
-  const ssize_t n = ssl_ ? SSL_read(ssl_.get(), buffer, sizeof buffer)
-                         : ::recv(fd(), buffer, sizeof buffer, 0);
+  const ssize_t n =
+      ssl_ ? SSL_read(ssl_.get(), buffer, sizeof buffer) : ::recv(fd(), buffer, sizeof buffer, 0);
   if (n <= 0 || nghttp2_session_mem_recv(session_, buffer, static_cast<std::size_t>(n)) < 0) {
     closed_ = true;
     return false;
@@ -255,7 +268,8 @@ bool H2Client::Pump(std::chrono::milliseconds wait) {
 bool H2Client::Until(const std::function<bool()>& condition, std::chrono::milliseconds timeout) {
   const auto end = std::chrono::steady_clock::now() + timeout;
   while (!condition()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (left.count() <= 0 || !Pump(left)) {
       return condition();
     }
@@ -271,20 +285,22 @@ bool H2Client::UntilClosed() {
   return Until([this] { return closed_; });
 }
 
-H2Reply H2Client::Call(const std::string& method, const std::string& message, const Headers& extra) {
+H2Reply H2Client::Call(const std::string& method, const std::string& message,
+                       const Headers& extra) {
   const std::int32_t id = Start(method, extra);
   Send(id, Framed(message), true);
   UntilEnded(id);
   return replies_[id];
 }
 
-bool H2Client::resumed() const { return ssl_ && SSL_session_reused(ssl_.get()) == 1; }
 
-std::string H2Client::alpn() const {
-  const unsigned char* data = nullptr;
-  unsigned size = 0;
-  SSL_get0_alpn_selected(ssl_.get(), &data, &size);
-  return {reinterpret_cast<const char*>(data), size};
+Bytes H2Client::server_certificate() const {
+  X509* certificate = SSL_get1_peer_certificate(ssl_.get());
+  Bytes der(static_cast<std::size_t>(i2d_X509(certificate, nullptr)));
+  unsigned char* out = der.data();
+  i2d_X509(certificate, &out);
+  X509_free(certificate);
+  return der;
 }
 
 }  // namespace signet::test

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/base/unique_fd.h"
 
 struct nghttp2_session;
@@ -30,21 +31,25 @@ struct H2Reply {
   std::string Header(const std::string& name) const;
   /// Messages cuts data by gRPC's prefixes.
   std::vector<std::string> Messages() const;
-  int grpc_status() const { return Header("grpc-status").empty() ? -1 : std::stoi(Header("grpc-status")); }
+  int grpc_status() const {
+    return Header("grpc-status").empty() ? -1 : std::stoi(Header("grpc-status"));
+  }
 };
 
 /// Framed puts gRPC's prefix before a message.
 std::string Framed(const std::string& message, char flag = 0);
 
-/// H2TlsOptions for a TLS client: empty ALPN sends none; files are PEM.
+/// H2TlsOptions for a TLS client: empty ALPN sends none; the certificate and its PKCS#8 key are
+/// DER.
 struct H2TlsOptions {
   std::string alpn = "h2";
-  std::string cert_file = {};
-  std::string key_file = {};
+  Bytes certificate = {};
+  Bytes key = {};
   int max_version = 0;  ///< e.g. TLS1_1_VERSION; 0: newest
 };
 
-/// H2Client is a small blocking HTTP/2 client of one thread, on libnghttp2: TSan can judge what it talks to.
+/// H2Client is a small blocking HTTP/2 client of one thread, on libnghttp2: TSan can judge what it
+/// talks to.
 class H2Client {
  public:
   /// Null if the connection (or the handshake) fails.
@@ -52,15 +57,18 @@ class H2Client {
   static std::unique_ptr<H2Client> Tls(std::uint16_t port, const H2TlsOptions& options = {});
   ~H2Client();
 
-  /// Start opens a gRPC call; extra headers are added, a header of the same name is replaced, an empty value removes.
+  /// Start opens a gRPC call; extra headers are added, a header of the same name is replaced, an
+  /// empty value removes.
   std::int32_t Start(const std::string& method, const Headers& extra = {});
   void Send(std::int32_t id, const std::string& bytes, bool end);
   void Reset(std::int32_t id, std::uint32_t error);
-  /// auto_window: if false, answers are received but their windows are not given back.
+  /// HoldWindows: from now on answers are received but their windows are not given back.
   void HoldWindows();
 
-  /// Until reads and writes until the condition holds; false after the timeout or when the connection ends.
-  bool Until(const std::function<bool()>& condition, std::chrono::milliseconds timeout = std::chrono::seconds(20));
+  /// Until reads and writes until the condition holds; false after the timeout or when the
+  /// connection ends.
+  bool Until(const std::function<bool()>& condition,
+             std::chrono::milliseconds timeout = std::chrono::seconds(20));
   bool UntilEnded(std::int32_t id);
   bool UntilClosed();  ///< the server closed the connection
   const H2Reply& reply(std::int32_t id) { return replies_[id]; }
@@ -72,15 +80,16 @@ class H2Client {
   bool goaway() const { return goaway_; }
   std::uint32_t goaway_error() const { return goaway_error_; }
   int pings() const { return pings_; }
-  bool resumed() const;
-  bool got_ticket() const { return got_ticket_; }
-  std::string alpn() const;
+  /// got_resumable_session: the server gave a ticket or a session id that could be used again
+  bool got_resumable_session() const { return got_session_; }
+  Bytes server_certificate() const;
   int fd() const { return socket_.get(); }
   /// Pump moves bytes once, waiting at most `wait`.
   bool Pump(std::chrono::milliseconds wait);
 
  private:
   friend struct H2Hooks;
+  bool StartTls(const H2TlsOptions& options);
   H2Client() = default;
   void Init();
   bool ReadOnce();
@@ -99,7 +108,7 @@ class H2Client {
   std::string unsent_;
   bool closed_ = false;
   bool goaway_ = false;
-  bool got_ticket_ = false;
+  bool got_session_ = false;
   bool hold_windows_ = false;
   std::uint32_t goaway_error_ = 0;
   int pings_ = 0;
