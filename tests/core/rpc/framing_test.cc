@@ -75,7 +75,7 @@ TEST_CASE("grpc-message is percent-encoded as the protocol's examples") {
   CHECK(PercentEncode("100%\n\xc3\xb6") == "100%25%0A%C3%B6");
 }
 
-TEST_CASE("-bin values are base64 without padding, and read in all the ways clients write them") {
+TEST_CASE("values of -bin headers are base64 without padding, and read in all the ways clients write them") {
   CHECK(EncodeBinary("foob") == "Zm9vYg");
   CHECK(*DecodeBinary("Zm9vYg") == std::vector<std::string>{"foob"});
   CHECK(*DecodeBinary("Zm9vYg==") == std::vector<std::string>{"foob"});

@@ -44,7 +44,7 @@ class Busy final : public Source {
 
 }  // namespace
 
-TEST_CASE("timers run in the order of their times; cancelled ones do not") {
+TEST_CASE("timers run in the order of their times and cancelled ones do not") {
   TimerHeap heap;
   std::vector<int> log;
   std::vector<std::unique_ptr<TestTimer>> timers;

@@ -99,7 +99,7 @@ TEST_CASE("a refused client certificate fails the handshake, under TLS 1.2 and 1
   CHECK(Eventually([&] { return tls.logger.Contains("banned agent"); }));
 }
 
-TEST_CASE("the certificate is taken anew at every handshake; open connections go on") {
+TEST_CASE("the certificate is taken anew at every handshake and open connections go on") {
   TlsServer tls;
   const auto before = H2Client::Tls(tls.port());
   REQUIRE(before);
