@@ -6,6 +6,8 @@
 
 #include <mutex>
 
+#include "core/rpc/tls_bio.h"
+
 namespace signet::rpc {
 namespace {
 
@@ -131,9 +133,11 @@ class Acceptor final : public TlsAcceptor {
 
   Result<std::unique_ptr<Transport>> Accept(UniqueFd socket) override {
     SIGNET_TRY_ASSIGN(Ssl ssl, NewSsl());
-    if (SSL_set_fd(ssl.get(), socket.get()) != 1) {
+    BIO* bio = NewSocketBio(socket.get());
+    if (bio == nullptr) {
       return Internal("cannot use a socket for TLS: " + LastError());
     }
+    SSL_set_bio(ssl.get(), bio, bio);
     return std::unique_ptr<Transport>(
         std::make_unique<TlsTransport>(std::move(socket), std::move(ssl)));
   }

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 
 namespace signet::test {
@@ -129,6 +130,7 @@ std::unique_ptr<H2Client> H2Client::Tls(std::uint16_t port, const H2TlsOptions& 
 }
 
 bool H2Client::StartTls(const H2TlsOptions& options) {
+  ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to sockets that the server has closed
   ctx_.reset(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   SSL_CTX* ctx = ctx_.get();
   if (options.max_version != 0) {
@@ -292,7 +294,6 @@ H2Reply H2Client::Call(const std::string& method, const std::string& message,
   UntilEnded(id);
   return replies_[id];
 }
-
 
 Bytes H2Client::server_certificate() const {
   X509* certificate = SSL_get1_peer_certificate(ssl_.get());
