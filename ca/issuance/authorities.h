@@ -18,32 +18,43 @@
 
 namespace signet::issuance {
 
-/// What the schedule wants done now. See Schedule for the life of an authority.
+/// What the schedule wants done now. See NextAction for the life of an authority.
 enum class Action { kNone, kPrepare, kActivate, kPrune };
 
 /// ScheduleInput is the whole state that the decision depends on.
 struct ScheduleInput {
   store::Journal journal;
-  bool prepared_acknowledged =
-      false;  ///< every live agent that can tell holds a bundle with the prepared authority
-  bool has_prunable =
-      false;  ///< the bundle holds an authority 24 h past its end, and others remain
+  /// Every live agent that can tell holds a bundle with the prepared authority.
+  bool prepared_acknowledged = false;
+  /// The bundle holds an authority 24 h past its end, and others remain.
+  bool has_prunable = false;
 };
 
-/// Schedule decides the next step of rotation: a pure function of (state, now). The life of one
-/// authority:
-///
-///     prepare            activate                    next prepares      next activates        end
-///     +24 h
-///     |--- in bundle ----|======= signs SVIDs ==========================|----- old
-///     ------------|------| pruned issued             previous: end - life/6      end - life/2 end
-///     - life/6           end
-///                        (at most 7 d before)        (at most 30 d)     (at most 7 d)
-///
-/// Activation comes early only when every agent has acknowledged the bundle, never before end -
-/// life/6, and never later than the last safe moment (end - life/12).  The driver persists after
-/// each step, so a crash repeats nothing.
+// The life of one authority; L is its length:
+//
+//   in the bundle  ==================================================================//==|
+//   signs                      =========================================|                |
+//                  |           |            |           |          |    |                |
+//               prepare     activate     the next    the next    last  end            pruned
+//                                        prepares    activates   safe               end + 24 h
+//                                        end - L/2   end - L/6   end - L/12
+//                                        (or 30 d)   (or 7 d)    (or 3.5 d)
+//
+// From end - L/6 on the next one activates as soon as every agent has acknowledged the bundle that
+// holds it, at the last safe moment without. One that was prepared late (the server was down) still
+// gets L/12 to reach the agents, but no later than end - L/60. Without an ACTIVE authority, or with
+// one that has expired, the next one is prepared and activated at once.
+
+/// NextAction decides the next step of rotation: a pure function of (state, now). The driver
+/// persists after each step, so a crash repeats nothing. Nothing happens while the clock is behind
+/// the last step that the journal remembers.
 Action NextAction(const ScheduleInput& input, SystemTime now);
+
+/// ClockIsBehind: the clock is over a minute before the last step that the journal remembers.
+bool ClockIsBehind(const store::Journal& journal, SystemTime now);
+
+/// FindSlot gives the slot with a status; null if there is none.
+const store::AuthoritySlot* FindSlot(const store::Journal& journal, store::SlotStatus status);
 
 /// AuthorityPersistence is how a step becomes durable: journal and bundle change in one
 /// transaction, then the registry and the agents learn of it. Implemented by ca/service.
@@ -87,8 +98,9 @@ class Authorities {
   };
 
   /// Start resumes from the journal: slots whose authority is missing from the bundle, expired, or
-  /// whose key the key manager lacks are dropped with a warning that says what follows; without an
-  /// ACTIVE one a new authority is made, published and activated at once.
+  /// whose key the key manager lacks are dropped with a warning that says what follows. Without an
+  /// ACTIVE one left, the PREPARED one, or else a new one, is published and activated at once. A
+  /// key manager that fails in another way is an error: a new authority would not mend it.
   static Result<std::unique_ptr<Authorities>> Start(AuthorityConfig config, store::Journal journal,
                                                     Deps deps);
 
@@ -96,10 +108,11 @@ class Authorities {
   std::shared_ptr<const X509Issuer> issuer() const;
   AuthorityState state() const;
 
-  /// Step takes at most one action that the schedule asks for. True if something changed.
+  /// Step takes at most one action that the schedule asks for. True if something changed: ask
+  /// again at once. After a failure nothing has changed, and the next Step tries again.
   Result<bool> Step();
-  /// Wait says how long until Step should be asked again: the rotation check of 10 s, or life/60
-  /// for short lives.
+  /// StepInterval says how long until Step should be asked again: the rotation check of 10 s, or
+  /// life/60 for short lives.
   Duration StepInterval() const;
 
   /// on_activated is told after an activation (server SVID renewal). Set before the first Step.
@@ -108,9 +121,15 @@ class Authorities {
  private:
   Authorities(AuthorityConfig config, Deps deps);
   Status Resume(const store::Journal& journal);
+  Result<bool> Keep(const store::AuthoritySlot& slot, const spiffe::Bundle& bundle);
+  Status Run(Action action);
   Status Prepare();
   Status Activate();
   Status Prune();
+  Result<std::shared_ptr<const X509Issuer>> MakeIssuer(const store::AuthoritySlot& slot);
+  store::Journal journal() const;
+  std::vector<Bytes> Prunable() const;
+  void NoteClock(bool behind);
 
   AuthorityConfig config_;
   Deps deps_;
@@ -119,6 +138,7 @@ class Authorities {
   store::Journal journal_;
   std::shared_ptr<const X509Issuer> issuer_;
   std::function<void()> on_activated_;
+  bool clock_was_behind_ = false;  ///< guarded by step_mutex_
 };
 
 }  // namespace signet::issuance
