@@ -1,8 +1,10 @@
 # signet_test(NAME core_base_test SRCS a_test.cc … DEPS core_base [LABELS fast])
 #
 # One test binary per room, every TEST_CASE its own ctest entry. Catch2's main is compiled once (test_support).
+# `unit_tests` builds all of them that have the label fast, and nothing else: what the sanitizers run.
 find_package(Catch2 2 REQUIRED)
 include(Catch)
+add_custom_target(unit_tests)
 
 function(signet_test)
   cmake_parse_arguments(T "" "NAME" "SRCS;DEPS;LABELS" ${ARGN})
@@ -14,6 +16,9 @@ function(signet_test)
   endif()
   add_executable(${T_NAME} ${T_SRCS})
   target_link_libraries(${T_NAME} PRIVATE test_support ${T_DEPS} signet_warnings)
+  if("fast" IN_LIST T_LABELS)
+    add_dependencies(unit_tests ${T_NAME})
+  endif()
   target_compile_definitions(${T_NAME} PRIVATE SIGNET_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
     SIGNET_BINARY_DIR="${CMAKE_BINARY_DIR}")
   catch_discover_tests(${T_NAME} TEST_PREFIX "${T_NAME}: " PROPERTIES LABELS "${T_LABELS}" TIMEOUT 120
@@ -33,6 +38,7 @@ function(signet_fuzz)
   else()
     add_executable(replay_${F_NAME} ${F_SRC} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc)
     target_link_libraries(replay_${F_NAME} PRIVATE ${F_DEPS} signet_warnings)
+    add_dependencies(unit_tests replay_${F_NAME})
     add_test(NAME "fuzz corpus: ${F_NAME}" COMMAND replay_${F_NAME} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${F_NAME})
     set_tests_properties("fuzz corpus: ${F_NAME}" PROPERTIES LABELS fast TIMEOUT 120)
   endif()
