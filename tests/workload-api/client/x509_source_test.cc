@@ -1,6 +1,7 @@
 #include "workload-api/client/x509_source.h"
 
 #include <condition_variable>
+#include <future>
 #include <mutex>
 
 #include "tests/support/result.h"
@@ -87,11 +88,21 @@ TEST_CASE("A source may be opened before the agent is there, on TCP as well") {
   const TempDir dir;
   const std::string path = "unix:" + dir.File("with space & %.sock");
   Updates late_updates;
-  const auto late = X509Source::Open(
-      Watching("unix://" + dir.path() + "/with%20space%20%26%20%25.sock", late_updates));
+  auto options = Watching("unix://" + dir.path() + "/with%20space%20%26%20%25.sock", late_updates);
+  std::promise<void> problem;
+  options.on_problem = [&problem, told = false](const Error&) mutable {
+    if (!std::exchange(told, true)) {
+      problem.set_value();
+    }
+  };
+  const auto late = X509Source::Open(std::move(options));
   REQUIRE_OK(late);
-  REQUIRE_ERROR((*late)->WaitUntilReady(std::chrono::milliseconds(30)), Code::kDeadlineExceeded,
+  REQUIRE(problem.get_future().wait_for(kPatience) == std::future_status::ready);
+  REQUIRE_ERROR((*late)->WaitUntilReady(std::chrono::milliseconds(0)), Code::kDeadlineExceeded,
                 "last problem");
+  FakeWorkloadApi late_api(path);
+  late_api.Say(MessageFor(own, kWeb));
+  CHECK(late_updates.WaitFor("/web"));
 }
 
 TEST_CASE("EP-15: an agent that answers INVALID_ARGUMENT is asked once") {
