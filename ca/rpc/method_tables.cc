@@ -3,8 +3,6 @@
 #include <optional>
 
 #include "ca/rpc/status.h"
-#include "core/rpc/health.h"
-#include "core/rpc/reflection.h"
 
 namespace signet::ca_rpc {
 
@@ -26,15 +24,6 @@ rpc::MethodTable UnixMethods(Services& services) {
   rpc::MethodTable table = TcpMethods(services);
   AddLoggerMethods(table);
   AddDebugMethods(table, services);
-  rpc::AddHealth(table, [&services] {
-    return services.bundles.Own().ok() && services.context.registry.CheckStore().ok();
-  });
-  rpc::AddReflection(table, {"spire.api.server.agent.v1.Agent", "spire.api.server.bundle.v1.Bundle",
-                             "spire.api.server.debug.v1.Debug", "spire.api.server.entry.v1.Entry",
-                             "spire.api.server.localauthority.v1.LocalAuthority",
-                             "spire.api.server.logger.v1.Logger", "spire.api.server.svid.v1.SVID",
-                             "spire.api.server.trustdomain.v1.TrustDomain",
-                             "signet.api.server.v1.Changes", "grpc.health.v1.Health"});
   return table;
 }
 
