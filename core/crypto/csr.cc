@@ -115,9 +115,11 @@ Result<Csr> ParseCsr(ByteView der) {
   }
   SIGNET_TRY_ASSIGN(Parts parts, ReadParts(der).Context("malformed CSR"));
   SIGNET_TRY_ASSIGN(PublicKey key, PublicKey::FromSpki(parts.spki).Context("CSR key refused"));
-  if (!key.Verify(parts.algorithm, parts.info, parts.signature).ok()) {
+  const Status proven = key.Verify(parts.algorithm, parts.info, parts.signature);
+  if (proven.code() == Code::kPermissionDenied) {
     return InvalidArgument("CSR signature does not fit its key");
   }
+  SIGNET_TRY(proven);
   return Csr{std::move(key), ToBytes(parts.subject), std::move(parts.names.uris),
              std::move(parts.names.dns)};
 }

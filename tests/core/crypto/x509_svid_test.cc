@@ -2,11 +2,13 @@
 // another implementation; each names its row, and the test of a row runs all folders of that row.
 #include "core/crypto/x509_svid.h"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "core/base/encoding.h"
 #include "core/crypto/bundle_codec.h"
@@ -223,4 +225,26 @@ TEST_CASE("no bit of a trusted leaf can be flipped") {
     INFO(at);
     CHECK_FALSE(VerifyX509Svid({changed}, stores, kNow).ok());
   }
+}
+
+TEST_CASE("one trust store verifies on many threads at once") {
+  const test::TestCa ca("example.org");
+  const test::TestCa stranger("example.org");
+  const TrustStores stores = Trust("example.org", {ca.der()});
+  const Bytes good = ca.IssueSvid("spiffe://example.org/web").der;
+  const Bytes bad = stranger.IssueSvid("spiffe://example.org/web").der;
+  std::atomic<int> right = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&stores, &good, &bad, &right] {
+      for (int i = 0; i < 50; ++i) {
+        right += VerifyX509Svid({good}, stores, kNow).ok();
+        right += !VerifyX509Svid({bad}, stores, kNow).ok();
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  CHECK(right == 400);
 }
