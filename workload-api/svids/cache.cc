@@ -36,16 +36,23 @@ void Cache::SetEntries(std::vector<Entry> entries) {
   slots_ = std::move(next);
 }
 
-void Cache::SetBundle(const spiffe::Bundle& bundle) {
-  bundles_.insert_or_assign(bundle.trust_domain,
-                            std::make_shared<const Bytes>(crypto::ConcatenateX509(bundle)));
+bool Cache::SetBundle(const spiffe::Bundle& bundle) {
   if (bundle.trust_domain == trust_domain_) {
     const std::vector<std::string> ids = AuthorityIds(bundle, /*tainted_only=*/true);
     tainted_ = {ids.begin(), ids.end()};
   }
+  auto bytes = std::make_shared<const Bytes>(crypto::ConcatenateX509(bundle));
+  auto& stored = bundles_[bundle.trust_domain];
+  if (stored != nullptr && *stored == *bytes) {
+    return false;
+  }
+  stored = std::move(bytes);
+  return true;
 }
 
-void Cache::RemoveBundle(const spiffe::TrustDomain& trust_domain) { bundles_.erase(trust_domain); }
+bool Cache::RemoveBundle(const spiffe::TrustDomain& trust_domain) {
+  return bundles_.erase(trust_domain) > 0;
+}
 
 void Cache::PutSvid(const Entry& entry, std::shared_ptr<const WorkloadSvid> svid) {
   const auto slot = slots_.find(entry.id);
@@ -89,6 +96,16 @@ std::optional<Duration> Cache::NextDue(const Moment& now) const {
   for (const auto& [id, slot] : slots_) {
     const Duration urgency = std::max(Urgency(slot, now), Duration::zero());
     next = next ? std::min(*next, urgency) : urgency;
+  }
+  return next;
+}
+
+std::optional<SystemTime> Cache::NextExpiry(SystemTime now) const {
+  std::optional<SystemTime> next;
+  for (const auto& [id, slot] : slots_) {
+    if (slot.svid != nullptr && slot.svid->times.not_after > now) {
+      next = next ? std::min(*next, slot.svid->times.not_after) : slot.svid->times.not_after;
+    }
   }
   return next;
 }

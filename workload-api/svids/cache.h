@@ -29,9 +29,10 @@ class Cache {
   /// SPIFFE ID, are dropped; those of entries whose certificate would look different are kept until
   /// the new one comes.
   void SetEntries(std::vector<Entry> entries);
-  /// SetBundle stores a bundle; SVIDs of tainted authorities become due.
-  void SetBundle(const spiffe::Bundle& bundle);
-  void RemoveBundle(const spiffe::TrustDomain& trust_domain);
+  /// SetBundle stores a bundle; SVIDs of tainted authorities become due. Both tell whether anything
+  /// that is served has changed.
+  bool SetBundle(const spiffe::Bundle& bundle);
+  bool RemoveBundle(const spiffe::TrustDomain& trust_domain);
   /// PutSvid serves an SVID from now on, issued for the entry as it was when it was asked for. An
   /// entry that has gone or changed its ID since is left alone.
   void PutSvid(const Entry& entry, std::shared_ptr<const WorkloadSvid> svid);
@@ -41,6 +42,8 @@ class Cache {
   std::vector<Entry> Due(const Moment& now) const;
   /// NextDue is the time until one more comes due; nullopt without SVIDs.
   std::optional<Duration> NextDue(const Moment& now) const;
+  /// NextExpiry is the first moment after `now` at which an SVID ends.
+  std::optional<SystemTime> NextExpiry(SystemTime now) const;
   /// Federated lists the foreign trust domains that some entry federates with.
   std::set<spiffe::TrustDomain> Federated() const;
   std::vector<Entry> Entries() const;

@@ -8,8 +8,8 @@ namespace signet::svids {
 struct SvidTimes {
   SystemTime not_before;
   SystemTime not_after;
-  SystemTime received_wall;
-  MonoTime received_mono;
+  SystemTime received_wall = {};
+  MonoTime received_mono = {};
   double jitter = 0.5;  ///< [0, 1), drawn once; spreads renewals over half life ± 10 %
 };
 

@@ -1,0 +1,219 @@
+#include "workload-api/cmd/serve.h"
+
+#include <malloc.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "attestor/node/join_token/join_token.h"
+#include "attestor/workload/unix/unix_attestor.h"
+#include "core/base/files.h"
+#include "core/base/ticker.h"
+#include "core/crypto/bundle_codec.h"
+#include "core/rpc/health.h"
+#include "core/rpc/reflection.h"
+#include "core/rpc/server.h"
+#include "workload-api/manager/manager.h"
+#include "workload-api/rpc/workload_api.h"
+#include "workload-api/upstream/grpc_upstream.h"
+
+namespace signet::agent_cmd {
+namespace {
+
+constexpr std::size_t kMaxBundleFileBytes = 1024 * 1024;
+constexpr std::size_t kMaxTokenFileBytes = 1024;
+constexpr mode_t kSocketMode = 0777;  // every workload may ask; who it is decides what it gets
+constexpr char kVersion[] = "signet 0.1.0";
+
+Result<spiffe::Bundle> ReadTrustBundle(const AgentConfig& config) {
+  SIGNET_TRY_ASSIGN(const Bytes file, ReadFile(config.trust_bundle_path, kMaxBundleFileBytes));
+  auto bundle = config.trust_bundle_format == BundleFormat::kPem
+                    ? crypto::ParseBundlePem(config.trust_domain, AsText(file))
+                    : crypto::ParseBundleJson(config.trust_domain, AsText(file));
+  return std::move(bundle).Context(config.trust_bundle_path);
+}
+
+Result<std::unique_ptr<attestor::NodeProver>> MakeProver(const AgentConfig& config) {
+  Secret token = config.join_token.Clone();
+  if (token.empty() && !config.join_token_file.empty()) {
+    SIGNET_TRY_ASSIGN(Bytes file, ReadSecretFile(config.join_token_file, kMaxTokenFileBytes));
+    while (!file.empty() && (file.back() == '\n' || file.back() == '\r' || file.back() == ' ')) {
+      file.pop_back();
+    }
+    token = Secret(std::move(file));
+  }
+  if (token.empty()) {
+    return FailedPrecondition(
+        "the agent has no identity and no join token; generate one with 'signet-server token "
+        "generate' and start the "
+        "agent with -joinToken");
+  }
+  SIGNET_TRY_ASSIGN(auto prover, attestor::JoinTokenProver::Create(std::move(token)));
+  return std::unique_ptr<attestor::NodeProver>(std::move(prover));
+}
+
+/// The folder of the socket must let every workload through, unlike the data directory.
+Status MakeSocketFolder(const std::string& socket_path) {
+  const std::string folder = std::filesystem::path(socket_path).parent_path().string();
+  return MakeDirectory(folder, 0755).Context("folder of the Workload API socket");
+}
+
+class Agent final : public RunningAgent {
+ public:
+  Agent(AgentConfig config, const AgentWorld& world, manager::StateDir state)
+      : config_(std::move(config)), world_(world), state_(std::move(state)) {}
+
+  ~Agent() override {
+    if (upstream_ != nullptr) {
+      upstream_->Stop();
+    }
+    wake_->Set(nullptr);
+    ticker_.reset();
+    server_.reset();
+    api_.reset();
+  }
+
+  Status Open() {
+    SIGNET_TRY_ASSIGN(upstream_,
+                      upstream::MakeGrpcUpstream({.trust_domain = config_.trust_domain,
+                                                  .server_address = config_.server_address,
+                                                  .server_port = config_.server_port},
+                                                 world_.clock, world_.logger));
+    SIGNET_TRY_ASSIGN(manager_, manager::Manager::Create(ManagerSetup(), Environment(), hub_));
+    SIGNET_TRY(Listen());
+    ticker_ = std::make_unique<Ticker>([this] { return manager_->Step(); });
+    wake_->Set(ticker_.get());
+    return {};
+  }
+
+  bool Ready() const override { return manager_->synced(); }
+
+  Status Wait() override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return end_.has_value(); });
+    return *end_;
+  }
+
+  void Stop() override { End({}); }
+
+ private:
+  /// Waker lets other threads wake the ticker, which is made last and ended first.
+  class Waker {
+   public:
+    void Set(Ticker* ticker) {
+      const std::lock_guard lock(mutex_);
+      ticker_ = ticker;
+    }
+    void Wake() {
+      const std::lock_guard lock(mutex_);
+      if (ticker_ != nullptr) {
+        ticker_->Wake();
+      }
+    }
+
+   private:
+    std::mutex mutex_;
+    Ticker* ticker_ = nullptr;
+  };
+
+  manager::Environment Environment() {
+    return {*upstream_, state_, world_.clock, world_.random, world_.logger};
+  }
+
+  manager::ManagerOptions ManagerSetup() {
+    manager::ManagerOptions options{.trust_domain = config_.trust_domain,
+                                    .workload_key_type = config_.workload_x509_svid_key_type,
+                                    .sync_interval = config_.sync_interval,
+                                    .version = kVersion};
+    if (!config_.insecure_bootstrap) {
+      options.first_trust = [this] { return ReadTrustBundle(config_); };
+    }
+    options.make_prover = [this] { return MakeProver(config_); };
+    options.wake = [wake = wake_] { wake->Wake(); };
+    options.end = [this](const Error& error) { End(error); };
+    return options;
+  }
+
+  Status Listen() {
+    SIGNET_TRY(MakeSocketFolder(config_.socket_path));
+    api_ = std::make_unique<agent_rpc::WorkloadApi>(hub_, attestor_, world_.logger);
+    rpc::ListenerOptions listener{.unix_path = config_.socket_path,
+                                  .unix_mode = kSocketMode,
+                                  .interceptor = agent_rpc::RequireSecurityHeader()};
+    api_->AddTo(listener.methods);
+    rpc::AddHealth(listener.methods, [this] { return Ready(); });
+    rpc::AddReflection(listener.methods, {"SpiffeWorkloadAPI"});
+    rpc::ServerOptions options{.loops = 1, .clock = &world_.clock, .logger = &world_.logger};
+    options.listeners.push_back(std::move(listener));
+    SIGNET_TRY_ASSIGN(server_, rpc::Server::Start(std::move(options)));
+    return {};
+  }
+
+  void End(Status end) {
+    const std::lock_guard lock(mutex_);
+    if (!end_) {
+      end_ = std::move(end);
+      changed_.notify_all();
+    }
+  }
+
+  const AgentConfig config_;
+  const AgentWorld world_;
+  const manager::StateDir state_;
+  const std::shared_ptr<Waker> wake_ = std::make_shared<Waker>();
+  svids::Hub hub_{"the agent is starting"};
+  attestor::SystemNames names_;
+  attestor::UnixAttestor attestor_{
+      {.alive = [](const rpc::PeerProcess& process) { return process.Alive(); }},
+      names_,
+      world_.clock};
+  std::unique_ptr<upstream::StoppableUpstream> upstream_;
+  std::unique_ptr<manager::Manager> manager_;
+  std::unique_ptr<agent_rpc::WorkloadApi> api_;
+  std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<Ticker> ticker_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<Status> end_;
+};
+
+Status CheckTrust(const AgentConfig& config, const manager::StateDir& state, Logger& logger) {
+  if (config.insecure_bootstrap) {
+    logger.Warn(
+        "insecure_bootstrap is on: at first contact the agent believes whoever answers as the "
+        "server",
+        {});
+    return {};
+  }
+  SIGNET_TRY_ASSIGN(const std::optional<spiffe::Bundle> stored, state.LoadBundle());
+  if (!stored && config.trust_bundle_path.empty()) {
+    return InvalidArgument(
+        "the agent has no trust bundle yet: set trust_bundle_path to a file that 'signet-server "
+        "bundle show' has "
+        "written, or, for a trial, insecure_bootstrap");
+  }
+  return {};
+}
+
+/// Each arena of the allocator keeps what it once had; an agent with few busy threads needs no more
+/// than two.
+void BoundAllocator() { (void)::mallopt(M_ARENA_MAX, 2); }
+
+}  // namespace
+
+Result<std::unique_ptr<RunningAgent>> RunningAgent::Start(AgentConfig config,
+                                                          const AgentWorld& world) {
+  BoundAllocator();
+  SIGNET_TRY_ASSIGN(manager::StateDir state,
+                    manager::StateDir::Open(config.data_dir, config.trust_domain));
+  SIGNET_TRY(CheckTrust(config, state, world.logger));
+  auto agent = std::make_unique<Agent>(std::move(config), world, std::move(state));
+  SIGNET_TRY(agent->Open());
+  return std::unique_ptr<RunningAgent>(std::move(agent));
+}
+
+}  // namespace signet::agent_cmd

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "attestor/workload/attestor.h"
+#include "core/base/log.h"
+#include "core/base/worker_pool.h"
+#include "core/rpc/call.h"
+#include "core/rpc/methods.h"
+#include "workload-api/svids/hub.h"
+
+namespace signet::agent_rpc {
+
+struct WorkloadApiOptions {
+  std::size_t attest_threads = 2;
+  std::size_t max_streams = 8192;          ///< open at once, all callers
+  std::size_t max_streams_per_uid = 2048;  ///< RESOURCE_EXHAUSTED above
+};
+
+/// WorkloadApi serves the SPIFFE Workload API on a hub: FetchX509SVID and FetchX509Bundles; the JWT
+/// and WIT methods answer UNIMPLEMENTED (WL-35). A caller is attested when its stream opens, and
+/// again before each later message: when its process has ended, or is no longer what it was, the
+/// stream ends with PERMISSION_DENIED.
+///
+/// Must outlive the rpc::Server that has its methods, and whoever publishes to the hub. Hub,
+/// attestor and logger must outlive it.
+class WorkloadApi {
+ public:
+  WorkloadApi(svids::Hub& hub, attestor::WorkloadAttestor& attestor, Logger& logger,
+              WorkloadApiOptions options = {});
+  ~WorkloadApi();
+  WorkloadApi(const WorkloadApi&) = delete;
+  WorkloadApi& operator=(const WorkloadApi&) = delete;
+
+  /// AddTo registers the methods.
+  void AddTo(rpc::MethodTable& methods);
+
+  struct Shared;
+
+ private:
+  std::unique_ptr<WorkerPool> pool_;
+  std::shared_ptr<Shared> shared_;
+};
+
+/// RequireSecurityHeader refuses calls to the Workload API without exactly one `workload.spiffe.io:
+/// true`, which no browser or tricked server can send (EP-06). Reflection and health are exempt,
+/// since no SPIFFE specification owns them.
+rpc::Interceptor RequireSecurityHeader();
+
+}  // namespace signet::agent_rpc
