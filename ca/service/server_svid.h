@@ -13,8 +13,8 @@
 namespace signet::service {
 
 /// ServerSvid is the server's own identity, "spiffe://<td>/spire/server", in memory alone. It is
-/// renewed at half of its life, and as soon as another authority has become ACTIVE. Safe for
-/// several threads.
+/// renewed at half of its life (counted from when it was made: notBefore is backdated), and as soon
+/// as another authority has become ACTIVE. Safe for several threads.
 class ServerSvid {
  public:
   /// Snapshot is one generation; immutable.
@@ -22,7 +22,7 @@ class ServerSvid {
     std::vector<Bytes> chain;  ///< leaf first
     Secret key;                ///< PKCS#8
     std::string authority_id;
-    SystemTime not_before;
+    SystemTime issued_at;
     SystemTime not_after;
   };
 
