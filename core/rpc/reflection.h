@@ -7,8 +7,9 @@
 
 namespace signet::rpc {
 
-/// AddReflection serves grpc.reflection.v1 and v1alpha ServerReflection for the named services
-/// ("pkg.Service"), whose descriptors must be linked into the program (protobuf's generated pool).
+/// AddReflection serves grpc.reflection.v1 and v1alpha ServerReflection, which list the named
+/// services ("pkg.Service") and themselves. The services' descriptors must be linked into the
+/// program (protobuf's generated pool).
 void AddReflection(MethodTable& methods, std::vector<std::string> services);
 
 }  // namespace signet::rpc
