@@ -1,7 +1,9 @@
 #include "core/rpc/connection.h"
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace signet::rpc {
@@ -13,6 +15,8 @@ constexpr std::size_t kReadPerTurn = 16 * 1024;
 constexpr std::size_t kSendPerTurn = 256 * 1024;
 constexpr std::size_t kProduceAtOnce = 48 * 1024;
 constexpr double kAgeSpread = 0.1;
+constexpr Duration kLinger = std::chrono::seconds(1);
+constexpr std::size_t kDiscardAtMost = 256 * 1024;
 
 Duration AgeWithJitter(Duration age, double jitter) {
   const double factor = 1 - kAgeSpread + 2 * kAgeSpread * jitter;
@@ -89,6 +93,9 @@ void Connection::StartHttp2() {
 }
 
 void Connection::OnEvents(std::uint32_t events) {
+  if (discarded_) {
+    return Discard();
+  }
   if (http2_ == nullptr) {
     if (!Handshake()) {
       return;
@@ -161,7 +168,7 @@ bool Connection::WriteBacklog() {
 }
 
 void Connection::Flush() {
-  if (http2_ == nullptr || closed_) {
+  if (http2_ == nullptr || closed_ || discarded_) {
     return;
   }
   more_to_send_ = false;
@@ -181,7 +188,7 @@ void Connection::Flush() {
     return;
   }
   if (backlog_.empty() && !more_to_send_ && (broken_ || http2_->done())) {
-    return Close(http2_->close_reason().empty() ? "finished" : http2_->close_reason());
+    return Linger();
   }
   if (more_to_read_ && backlog_.empty()) {
     more_to_read_ = false;
@@ -193,6 +200,27 @@ void Connection::Flush() {
   }
   Watch();
   WatchTime();
+}
+
+/// Linger lets the last frames arrive: closing a socket with unread bytes would make the kernel
+/// send a reset, which may overtake the GOAWAY that says what was wrong.
+void Connection::Linger() {
+  discarded_ = 0;
+  http2_->DropCalls();
+  transport_->EndWriting();
+  Watch();
+  loop_.timers().Arm(*this, loop_.now() + kLinger);
+}
+
+void Connection::Discard() {
+  std::string& buffer = loop_.scratch();
+  buffer.resize(kReadPerTurn);
+  const ssize_t n = ::recv(transport_->fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  *discarded_ += n > 0 ? static_cast<std::size_t>(n) : 0;
+  const bool waits = n < 0 && (errno == EAGAIN || errno == EINTR);
+  if ((n <= 0 && !waits) || *discarded_ > kDiscardAtMost) {
+    Close(http2_->close_reason().empty() ? "finished" : http2_->close_reason());
+  }
 }
 
 void Connection::Watch() {
@@ -237,12 +265,15 @@ void Connection::WatchTime() {
   const ConnectionVerdict verdict = JudgeConnection(Facts(), service_.limits, loop_.now());
   const MonoTime due =
       verdict.action == ConnectionVerdict::Action::kNone ? verdict.next : loop_.now();
-  if (!closed_ && due != MonoTime::max() && (!armed() || due < when())) {
+  if (!closed_ && !discarded_ && due != MonoTime::max() && (!armed() || due < when())) {
     loop_.timers().Arm(*this, due);
   }
 }
 
 void Connection::OnTimer(MonoTime now) {
+  if (discarded_) {
+    return Close(http2_->close_reason().empty() ? "finished" : http2_->close_reason());
+  }
   Act(JudgeConnection(Facts(), service_.limits, now));
   if (!closed_) {
     WatchTime();
@@ -267,6 +298,9 @@ void Connection::Act(const ConnectionVerdict& verdict) {
 }
 
 void Connection::GoAway() {
+  if (discarded_) {
+    return;
+  }
   if (http2_ == nullptr) {
     return Close("server is shutting down");
   }
@@ -278,6 +312,9 @@ void Connection::GoAway() {
 }
 
 void Connection::Cancel() {
+  if (discarded_) {
+    return;
+  }
   if (http2_ == nullptr) {
     return Close("server is shutting down");
   }

@@ -52,6 +52,8 @@ class Connection final : public Source, public Timer {
   bool Send(std::string& bytes);
   void Watch();
   void WatchTime();
+  void Linger();
+  void Discard();
   ConnectionFacts Facts() const;
   void Act(const ConnectionVerdict& verdict);
 
@@ -77,7 +79,8 @@ class Connection final : public Source, public Timer {
   bool handshake_wants_write_ = false;
   bool more_to_read_ = false;
   bool more_to_send_ = false;
-  bool broken_ = false;  ///< send what is left, then close
+  bool broken_ = false;                   ///< send what is left, then close
+  std::optional<std::size_t> discarded_;  ///< lingering: bytes read and thrown away
   bool closed_ = false;
 };
 

@@ -38,7 +38,6 @@ const nghttp2_option* Http2Callbacks::Options() {
     nghttp2_option* made = nullptr;
     SIGNET_CHECK(nghttp2_option_new(&made) == 0, "out of memory");
     nghttp2_option_set_no_auto_window_update(made, 1);
-    nghttp2_option_set_no_closed_streams(made, 1);
     nghttp2_option_set_max_outbound_ack(made, 128);
     // Our answers repeat three short fields; 4 kB of table a connection would stay empty.
     nghttp2_option_set_max_deflate_dynamic_table_size(made, 256);

@@ -40,10 +40,16 @@ Http2Connection::Http2Connection(Setup setup)
 }
 
 Http2Connection::~Http2Connection() {
-  while (!streams_.empty()) {
-    CloseStream(*streams_.back());
-  }
+  DropCalls();
   nghttp2_session_del(session_);
+}
+
+void Http2Connection::DropCalls() {
+  while (!streams_.empty()) {
+    Stream& stream = *streams_.back();
+    nghttp2_session_set_stream_user_data(session_, stream.id(), nullptr);
+    CloseStream(stream);
+  }
 }
 
 bool Http2Connection::Receive(ByteView bytes) {

@@ -63,6 +63,8 @@ class Http2Connection {
   void Conclude();
   /// Terminate sends GOAWAY with an HTTP/2 error code; then done().
   void Terminate(std::uint32_t http2_error, std::string_view why);
+  /// DropCalls ends every open call without a word to the peer.
+  void DropCalls();
   /// CancelCalls ends every open call with a status.
   void CancelCalls(const RpcStatus& status);
 

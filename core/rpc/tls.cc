@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <sys/socket.h>
 
 #include <mutex>
 
@@ -104,6 +105,12 @@ class TlsTransport final : public Transport {
     std::size_t n = 0;
     const int rc = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &n);
     return rc == 1 ? IoResult{IoResult::Kind::kMoved, n} : Judge(rc);
+  }
+
+  void EndWriting() override {
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());
+    ::shutdown(socket_.get(), SHUT_WR);
   }
 
   void AddTo(Peer& peer) const override { peer.certificates = chain_; }

@@ -17,6 +17,7 @@ class PlainTransport final : public Transport {
   IoResult Write(std::string_view bytes) override {
     return Judge(::send(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
   }
+  void EndWriting() override { ::shutdown(socket_.get(), SHUT_WR); }
 
  private:
   static IoResult Judge(ssize_t n) {

@@ -25,6 +25,9 @@ class Transport {
   virtual IoResult Read(std::span<char> buffer) = 0;
   virtual IoResult Write(std::string_view bytes) = 0;
 
+  /// EndWriting says that no more will be written.
+  virtual void EndWriting() = 0;
+
   enum class Handshake { kDone, kWantRead, kWantWrite, kFailed };
   /// Handshake goes on as far as it can.
   virtual Handshake Continue() { return Handshake::kDone; }
