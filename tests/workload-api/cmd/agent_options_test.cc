@@ -1,0 +1,116 @@
+#include "workload-api/cmd/agent_options.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "tests/support/docs.h"
+#include "tests/support/result.h"
+#include "tests/support/temp_dir.h"
+
+namespace signet::agent_cmd {
+namespace {
+
+const config::Environment kRoot = {.uid = 0};
+
+Result<AgentConfig> LoadText(const std::string& json) {
+  test::TempDir dir;
+  std::ofstream(dir.File("agent.json")) << json;
+  return LoadAgentConfig(dir.File("agent.json"), {}, kRoot);
+}
+
+TEST_CASE("flags alone make a configuration, with SPIRE's defaults in Signet's places") {
+  const auto got = LoadAgentConfig("",
+                                   {{"trustDomain", "example.org"},
+                                    {"serverAddress", "ca.example"},
+                                    {"insecureBootstrap", "true"}},
+                                   kRoot);
+  REQUIRE_OK(got);
+  CHECK(got->trust_domain.name() == "example.org");
+  CHECK(got->server_address == "ca.example");
+  CHECK(got->server_port == 8081);
+  CHECK(got->socket_path == "/run/signet/agent/api.sock");
+  CHECK(got->data_dir == "/var/lib/signet/agent");
+  CHECK(got->insecure_bootstrap);
+  CHECK(got->join_token.empty());
+  CHECK(got->workload_x509_svid_key_type == crypto::KeyType::kEcP256);
+  CHECK(got->sync_interval == std::chrono::seconds(5));
+}
+
+TEST_CASE("every key of a whole file arrives") {
+  const auto got = LoadText(R"({
+    "agent": {"trust_domain": "example.org", "server_address": "::1", "server_port": "81",
+      "socket_path": "/s", "data_dir": "/d", "trust_bundle_path": "/b",
+      "trust_bundle_format": "spiffe", "join_token": "secret", "log_level": "ERROR",
+      "log_format": "json", "log_file": "/l", "workload_x509_svid_key_type": "rsa-2048",
+      "experimental": {"sync_interval": "1500ms"}},
+    "plugins": {"NodeAttestor": [{"join_token": {"plugin_data": {}}}],
+      "KeyManager": {"disk": {"plugin_data": {}}},
+      "WorkloadAttestor": {"unix": {"plugin_data": {"discover_workload_path": true}}}}})");
+  REQUIRE_OK(got);
+  CHECK(got->server_port == 81);
+  CHECK(got->socket_path == "/s");
+  CHECK(got->data_dir == "/d");
+  CHECK(got->trust_bundle_path == "/b");
+  CHECK(got->trust_bundle_format == BundleFormat::kSpiffe);
+  CHECK(AsText(got->join_token.RevealSecret()) == "secret");
+  CHECK(got->log.level == LogLevel::kError);
+  CHECK(got->log.json);
+  CHECK(got->log.file == "/l");
+  CHECK(got->workload_x509_svid_key_type == crypto::KeyType::kRsa2048);
+  CHECK(got->sync_interval == std::chrono::milliseconds(1500));
+}
+
+TEST_CASE("all problems of a file come in one run, and none shows the token") {
+  const auto got = LoadText(R"({
+  "agent": {
+    "trust_domain": "",
+    "server_port": 0,
+    "socket_path": "/SOCKET",
+    "trust_bundle_format": "der",
+    "join_token": "s3cr3t",
+    "join_token_file": "/t",
+    "insecure_bootstrap": true,
+    "trust_bundle_path": "/b",
+    "sds": {"default_svid_name": "x"},
+    "experimental": {"sync_intervall": "5s"}
+  },
+  "plugins": {
+    "KeyManager": {"memory": {}},
+    "WorkloadAttestor": {"unix": {"plugin_data": {"discover_workload_path": false}}, "k8s": {}}
+  }
+})");
+  REQUIRE_FALSE(got.ok());
+  const std::string& text = got.error().message;
+  for (const std::string want : {
+           "agent.json:3: agent.trust_domain: ",
+           "agent.json:4: agent.server_port: a port is a number from 1 to 65535",
+           "agent.json:6: agent.trust_bundle_format: expects",
+           "agent.json:8: agent.join_token_file: agent.join_token is set too",
+           "agent.json:9: agent.insecure_bootstrap: agent.trust_bundle_path is set too",
+           "agent.json:11: agent.sds: not supported yet",
+           "agent.json:12: agent.experimental.sync_intervall: unknown key; did you mean "
+           "\"sync_interval\"?",
+           "agent.json:15: plugins.KeyManager.memory: not supported yet",
+           "agent.json:16: plugins.WorkloadAttestor.unix.plugin_data.discover_workload_path: is "
+           "always on",
+           "agent.json:16: plugins.WorkloadAttestor.k8s: unknown key; known here: unix",
+           "agent.json: agent.server_address: is required",
+       }) {
+    CHECK_THAT(text, Catch::Contains(want));
+  }
+  CHECK(std::count(text.begin(), text.end(), '\n') == 10);
+  CHECK_THAT(text, !Catch::Contains("s3cr3t"));
+}
+
+TEST_CASE("an agent without a bundle to trust says where to get one") {
+  REQUIRE_ERROR(LoadText(R"({"agent": {"trust_domain": "a", "server_address": "b"}})"),
+                Code::kInvalidArgument, "agent.trust_bundle_path: is required; get the file");
+}
+
+TEST_CASE("docs/reference-agent-config.md is what the schema table says", "[docs]") {
+  test::CheckDoc("reference-agent-config.md",
+                 config::Reference("Configuration of signet-agent", AgentOptions()));
+}
+
+}  // namespace
+}  // namespace signet::agent_cmd
