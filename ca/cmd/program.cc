@@ -36,17 +36,9 @@ Status Run(const config::FlagValues& flags, config::Io&) {
   SIGNET_TRY_ASSIGN(const auto logger, MakeLogger(server_config.log));
   const RealClock clock;
   SystemRandom random;
+  const auto wait = [&] { logger->Info("stopping", {{"signal", WaitForStopSignal()}}); };
   return Serve(
-      server_config, {clock, random, *logger},
-      [&](const RunningServer& server) {
-        logger->Info("serving", {{"trust_domain", server_config.trust_domain.name()},
-                                 {"address", server_config.bind_address},
-                                 {"port", server.tcp_port()},
-                                 {"socket", server_config.socket_path}});
-      },
-      [&] {
-        logger->Info("stopping", {{"signal", WaitForStopSignal()}});
-      });
+      server_config, {clock, random, *logger}, [](const RunningServer&) {}, wait);
 }
 
 Status Validate(const config::FlagValues& flags, config::Io& io) {
