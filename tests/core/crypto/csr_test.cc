@@ -58,7 +58,7 @@ TEST_CASE("CSRs of another implementation are accepted or refused with the reaso
   }
 }
 
-TEST_CASE("a CSR's names are read; what else it asks for is passed over") {
+TEST_CASE("a CSR's names are read, what else it asks for is passed over") {
   const auto names = ParseCsr(GoodCsr("names"));
   REQUIRE_OK(names);
   CHECK(names->uri_sans == std::vector<std::string>{"spiffe://example.org/web"});

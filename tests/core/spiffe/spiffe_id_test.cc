@@ -93,7 +93,7 @@ TEST_CASE("ID-09: no percent-encoding in the path") {
   CheckAllRefused({"spiffe://td/%41", "spiffe://td/a%2Fb", "spiffe://td/%"});
 }
 
-TEST_CASE("ID-10: no empty, '.' or '..' segment; dots elsewhere are letters") {
+TEST_CASE("ID-10: no empty, '.' or '..' segment, dots elsewhere are letters") {
   CheckAllRefused({"spiffe://td//a", "spiffe://td/a//b", "spiffe://td/.", "spiffe://td/..",
                    "spiffe://td/a/..", "spiffe://td/./a", "spiffe://td/a/../b", "spiffe://td//"});
   CheckAllAccepted({"spiffe://td/...", "spiffe://td/.a", "spiffe://td/..a", "spiffe://td/a.",

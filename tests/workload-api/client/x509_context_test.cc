@@ -74,7 +74,7 @@ TEST_CASE("An identity that does not hold is refused with its place and reason")
   }
 }
 
-TEST_CASE("WL-19: of two identities with the same hint the first wins; empty hints may repeat") {
+TEST_CASE("WL-19: of two identities with the same hint the first wins, empty hints may repeat") {
   const Authority own("example.org");
   X509Message message;
   message.svids.push_back(WireSvid(own, "spiffe://example.org/a", "h"));

@@ -106,7 +106,7 @@ TEST_CASE("WL-20 the stream of a workload whose last identity goes is ended") {
                 "no identity issued");
 }
 
-TEST_CASE("an open stream is left alone while its SVID is expired; a new one is told to wait") {
+TEST_CASE("an open stream is left alone while its SVID is expired, a new one is told to wait") {
   World world;
   world.Publish();
   std::vector<Update> updates;

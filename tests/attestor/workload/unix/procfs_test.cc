@@ -39,7 +39,7 @@ TEST_CASE("credentials are the effective ones and all supplementary groups") {
   CHECK(status->groups == std::vector<std::uint32_t>{4, 24, 4294967294});
 }
 
-TEST_CASE("a status file without groups in it has none; one without the line is refused") {
+TEST_CASE("a status file without groups in it has none, one without the line is refused") {
   const auto status =
       ParseProcStatus("Name:\tinit\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t \n");
   REQUIRE_OK(status);
