@@ -8,8 +8,8 @@ from lib.process import Failed, Process
 
 TRUST_DOMAIN = "interop.test"
 AGENT_ID = f"spiffe://{TRUST_DOMAIN}/agent"
-CA_TTL = "24s"
-SVID_TTL = 8
+CA_TTL_SECONDS = 24
+SVID_TTL_SECONDS = 8
 
 
 class Workload:
@@ -48,7 +48,7 @@ class Deployment:
         self.write("server.json", {"server": {
             "trust_domain": TRUST_DOMAIN, "bind_address": "127.0.0.1", "bind_port": self.server_port,
             "socket_path": str(self.server_socket), "data_dir": str(self.folder / "server/data"),
-            "ca_ttl": CA_TTL, "default_x509_svid_ttl": f"{SVID_TTL}s"}})
+            "ca_ttl": f"{CA_TTL_SECONDS}s", "default_x509_svid_ttl": f"{SVID_TTL_SECONDS}s"}})
         self.start_server()
         (self.folder / "bundle.pem").write_text(self.cli("bundle", "show"))
         token = json.loads(self.cli("token", "generate", "-spiffeID", AGENT_ID, "-output", "json"))["value"]
@@ -90,7 +90,7 @@ class Deployment:
         """An entry by the kernel's word about the caller's uid."""
         if workload.id not in self.created:
             self.cli("entry", "create", "-spiffeID", workload.id, "-parentID", AGENT_ID, "-selector",
-                     f"unix:uid:{workload.uid}", "-x509SVIDTTL", SVID_TTL)
+                     f"unix:uid:{workload.uid}", "-x509SVIDTTL", SVID_TTL_SECONDS)
             self.created.add(workload.id)
 
     def program(self, binary):

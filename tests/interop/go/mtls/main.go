@@ -1,6 +1,6 @@
 // Command mtls is one side of mutual TLS on go-spiffe, whose other side is our C++ example (or this program).
 //
-// Every exchange is a new connection: the client writes one line, the server answers with one line. As a client it
+// The client makes a new connection for each exchange: it writes one line, the server answers with one. As a client it
 // ends once both sides have been seen with the wanted number of different leaf certificates, and fails if one
 // exchange failed.
 package main
@@ -47,16 +47,30 @@ func serve(ctx context.Context, source *workloadapi.X509Source, address string, 
 	}
 }
 
+// answer repeats every line and says who sent it, until the client hangs up.
 func answer(conn *tls.Conn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(exchangeTimeout))
-	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err := conn.Handshake(); err != nil {
+		fmt.Printf("refused: %v\n", err)
+		return
+	}
+	id, err := x509svid.IDFromCert(conn.ConnectionState().PeerCertificates[0])
 	if err != nil {
 		fmt.Printf("refused: %v\n", err)
 		return
 	}
-	id, _ := x509svid.IDFromCert(conn.ConnectionState().PeerCertificates[0])
-	fmt.Fprintf(conn, "hello %s, you said %s", id, line)
+	_ = conn.SetDeadline(time.Time{})
+	lines := bufio.NewScanner(conn)
+	for lines.Scan() {
+		if _, err := fmt.Fprintf(conn, "to %s: %s\n", id, lines.Text()); err != nil {
+			return
+		}
+	}
+	if err := lines.Err(); err != nil {
+		// Under TLS 1.3 a client's refusal arrives after the server thinks that the handshake is over.
+		fmt.Printf("refused: %v\n", err)
+	}
 }
 
 // exchange makes one request on a connection of its own and returns the server's leaf.
