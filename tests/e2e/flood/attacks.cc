@@ -24,18 +24,24 @@ std::unique_ptr<Connection> Begin(const Target& target, Figures* figures, bool a
   return connection;
 }
 
-/// Repeat sends what `next` makes until `limit` units are out, `end` has come or the server hangs
-/// up; then it calls again, as an attacker would.
+/// Repeat sends what `next` makes until `limit` units are out (and half of the time has passed, so
+/// that there is something to measure) or `end` has come; when the server hangs up it calls again,
+/// as an attacker would.
 Figures Repeat(const Target& target, TimePoint end, std::uint64_t limit,
                const std::function<std::string(std::uint32_t turn, std::uint64_t* units)>& next) {
   Figures figures;
-  while (figures.sent < limit && steady_clock::now() < end) {
+  const TimePoint half = steady_clock::now() + (end - steady_clock::now()) / 2;
+  const auto more = [&] {
+    const TimePoint now = steady_clock::now();
+    return now < half || (figures.sent < limit && now < end);
+  };
+  while (more()) {
     auto connection = Begin(target, &figures);
     if (connection == nullptr) {
       std::this_thread::sleep_for(milliseconds(20));
       continue;
     }
-    for (std::uint32_t turn = 0; figures.sent < limit && steady_clock::now() < end; ++turn) {
+    for (std::uint32_t turn = 0; more(); ++turn) {
       std::uint64_t units = 0;
       const std::string bytes = next(turn, &units);
       std::string ignored;
