@@ -86,7 +86,7 @@ TEST_CASE("an entry without selectors matches nobody") {
 }
 
 TEST_CASE(
-    "expired SVIDs are left out; with none left the workload is told to wait, and still gets "
+    "expired SVIDs are left out, with none left the workload is told to wait, and still gets "
     "bundles") {
   World world;
   CHECK(Parse(world.Of({Uid(1000)}, seconds(99))).svids_size() == 1);
