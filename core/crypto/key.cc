@@ -197,9 +197,9 @@ SignatureAlgorithm DefaultSignatureAlgorithm(KeyType type) {
     case KeyType::kRsa2048:
     case KeyType::kRsa3072:
     case KeyType::kRsa4096:
-      return SignatureAlgorithm::kRsaSha256;
+      break;
   }
-  SIGNET_CHECK(false, "key type without a signature algorithm");
+  return SignatureAlgorithm::kRsaSha256;
 }
 
 const EVP_MD* DigestFor(SignatureAlgorithm algorithm) {
@@ -212,9 +212,9 @@ const EVP_MD* DigestFor(SignatureAlgorithm algorithm) {
       return Sha384Digest();
     case SignatureAlgorithm::kEcdsaSha512:
     case SignatureAlgorithm::kRsaSha512:
-      return Sha512Digest();
+      break;
   }
-  SIGNET_CHECK(false, "signature algorithm without a digest");
+  return Sha512Digest();
 }
 
 Digest HashFor(SignatureAlgorithm algorithm, ByteView message) {
