@@ -96,7 +96,8 @@ class GrpcUpstream final : public StoppableUpstream {
   class Running {
    public:
     Running(GrpcUpstream& upstream, std::chrono::seconds deadline) : upstream_(upstream) {
-      context.set_deadline(std::chrono::system_clock::now() + deadline);
+      context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                                        gpr_time_from_seconds(deadline.count(), GPR_TIMESPAN)));
       const std::lock_guard lock(upstream_.mutex_);
       upstream_.running_ = &context;
       if (upstream_.stopped_) {
