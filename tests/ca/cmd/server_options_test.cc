@@ -1,7 +1,9 @@
 #include "ca/cmd/server_options.h"
 
+#include <algorithm>
 #include <fstream>
 
+#include "ca/cmd/program.h"
 #include "tests/support/docs.h"
 #include "tests/support/result.h"
 #include "tests/support/temp_dir.h"
@@ -129,6 +131,11 @@ TEST_CASE("all problems of a file come in one run, those of several keys togethe
 TEST_CASE("docs/reference-server-config.md is what the schema table says", "[docs]") {
   signet::test::CheckDoc("reference-server-config.md",
                          config::Reference("Configuration of signet-server", ServerOptions()));
+}
+
+TEST_CASE("docs/cli.md has every command of signet-server", "[docs]") {
+  signet::test::CheckDocSection("cli.md", "signet-server",
+                                config::CommandReference(ServerProgram()));
 }
 
 }  // namespace

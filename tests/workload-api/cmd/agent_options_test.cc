@@ -6,6 +6,7 @@
 #include "tests/support/docs.h"
 #include "tests/support/result.h"
 #include "tests/support/temp_dir.h"
+#include "workload-api/cmd/program.h"
 
 namespace signet::agent_cmd {
 namespace {
@@ -110,6 +111,11 @@ TEST_CASE("an agent without a bundle to trust says where to get one") {
 TEST_CASE("docs/reference-agent-config.md is what the schema table says", "[docs]") {
   test::CheckDoc("reference-agent-config.md",
                  config::Reference("Configuration of signet-agent", AgentOptions()));
+}
+
+TEST_CASE("docs/cli.md has every command of signet-agent", "[docs]") {
+  const FakeClock clock;
+  test::CheckDocSection("cli.md", "signet-agent", config::CommandReference(AgentProgram(clock)));
 }
 
 }  // namespace
