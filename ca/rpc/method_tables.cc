@@ -3,6 +3,8 @@
 #include <optional>
 
 #include "ca/rpc/status.h"
+#include "core/rpc/health.h"
+#include "core/rpc/reflection.h"
 
 namespace signet::ca_rpc {
 
@@ -24,6 +26,13 @@ rpc::MethodTable UnixMethods(Services& services) {
   rpc::MethodTable table = TcpMethods(services);
   AddLoggerMethods(table);
   AddDebugMethods(table, services);
+  rpc::AddHealth(table, [&services] { return services.server_svid.current() != nullptr; });
+  rpc::AddReflection(
+      table, {"spire.api.server.agent.v1.Agent", "spire.api.server.bundle.v1.Bundle",
+              "spire.api.server.debug.v1.Debug", "spire.api.server.entry.v1.Entry",
+              "spire.api.server.localauthority.v1.LocalAuthority",
+              "spire.api.server.logger.v1.Logger", "spire.api.server.svid.v1.SVID",
+              "spire.api.server.trustdomain.v1.TrustDomain", "signet.api.server.v1.Changes"});
   return table;
 }
 
