@@ -300,6 +300,7 @@ void Host::Stop() {
   if (!server_) {
     return;  // it never started
   }
+  hub_->EndAll();
   // After the drain no event loop asks for anything; what still waits or runs on the pool holds
   // calls of the server, so it ends first.
   server_->Drain(kDrainGrace);

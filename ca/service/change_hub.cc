@@ -32,6 +32,8 @@ std::optional<Denial> EndOf(const Applied::AgentChange& change) {
   return std::nullopt;
 }
 
+Denial Stopping() { return {Unavailable("the server is stopping")}; }
+
 }  // namespace
 
 std::uint64_t ChangeHub::OwnSequence() const {
@@ -48,6 +50,9 @@ ChangeHub::WatchId ChangeHub::Open(const spiffe::SpiffeId& agent, SystemTime not
       watches_.emplace(id, Watch{agent, not_after, std::move(sink), context_.registry.revision()})
           .first->second;
   watch.sink->Push({watch.revision, OwnSequence()});
+  if (ending_) {
+    watch.sink->End(Stopping());
+  }
   return id;
 }
 
@@ -108,6 +113,14 @@ void ChangeHub::OnApplied(const Applied& applied) {
       watch.revision = applied.revision;
       watch.sink->Push({watch.revision, sequence});
     }
+  }
+}
+
+void ChangeHub::EndAll() {
+  const std::lock_guard lock(mutex_);
+  ending_ = true;
+  for (auto& [id, watch] : watches_) {
+    watch.sink->End(Stopping());
   }
 }
 

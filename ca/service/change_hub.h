@@ -47,6 +47,9 @@ class ChangeHub {
   void OnApplied(const Applied& applied);
   /// EndExpired ends streams whose agent's SVID has expired.
   void EndExpired();
+  /// EndAll ends every stream, and every one that is opened later: the server stops, and a stream
+  /// that never ends by itself must not hold it up.
+  void EndAll();
 
   /// AllAcknowledged: every open stream has acknowledged the authority. Agents that only poll
   /// cannot tell; the rotation schedule counts them by the clock.
@@ -71,6 +74,7 @@ class ChangeHub {
   mutable std::mutex mutex_;
   Watches watches_;  ///< guarded by mutex_
   WatchId next_ = 1;
+  bool ending_ = false;
 };
 
 }  // namespace signet::service
