@@ -108,10 +108,10 @@ signet::Result<bool> Run(Workload& workload, const Flags& flags) {
   std::atomic<bool> stopping = false;
   const auto interval = flags.Time("interval");
   std::thread rounds([&] {
-    while (!stopping) {
+    do {
       client.Round();
       std::this_thread::sleep_for(interval);
-    }
+    } while (!stopping);
   });
   WaitForEnd(flags.Time("duration"));
   stopping = true;
