@@ -1,6 +1,9 @@
 #include "core/rpc/http2_callbacks.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
 
 #include "core/base/check.h"
 
@@ -15,7 +18,41 @@ Stream* StreamOf(nghttp2_session* session, std::int32_t id) {
 
 std::string_view Text(const std::uint8_t* data, std::size_t size) { return AsText({data, size}); }
 
+// nghttp2's NGHTTP2_FRAMEBUF_CHUNKLEN: pad length, frame header, largest payload. Should another
+// version ask for another size, sessions get buffers of their own again.
+constexpr std::size_t kFrameBuffer = 1 + 9 + 16384;
+
+void* Allocate(std::size_t size, void*) { return std::malloc(size); }
+void* AllocateZeroed(std::size_t count, std::size_t size, void*) {
+  return std::calloc(count, size);
+}
+
+void Free(void* memory, void* frame) {
+  if (memory != frame) {
+    std::free(memory);
+  }
+}
+
+void* Reallocate(void* memory, std::size_t size, void* frame) {
+  if (memory == nullptr && size == kFrameBuffer) {
+    return frame;
+  }
+  if (memory != frame) {
+    return std::realloc(memory, size);
+  }
+  void* own = std::malloc(size);
+  if (own != nullptr) {
+    std::memcpy(own, frame, std::min(size, kFrameBuffer));
+  }
+  return own;
+}
+
 }  // namespace
+
+nghttp2_mem Http2Callbacks::Memory() {
+  static thread_local std::array<std::uint8_t, kFrameBuffer> frame;
+  return {frame.data(), Allocate, Free, AllocateZeroed, Reallocate};
+}
 
 const nghttp2_session_callbacks* Http2Callbacks::Table() {
   static const nghttp2_session_callbacks* const table = [] {

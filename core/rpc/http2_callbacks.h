@@ -10,6 +10,11 @@ namespace signet::rpc {
 struct Http2Callbacks {
   static const nghttp2_session_callbacks* Table();
   static const nghttp2_option* Options();
+  /// Memory is malloc, but for the 16 kB buffer in which nghttp2 packs one outgoing frame: the
+  /// sessions of a thread share one. Sound because Produce copies each frame before nghttp2 goes
+  /// on, header lists are bounded to one frame, and DATA is never packed there (NO_COPY). An idle
+  /// connection would else own 16 kB for nothing.
+  static nghttp2_mem Memory();
   /// ReadData is the data provider of every answer.
   static ssize_t ReadData(nghttp2_session* session, std::int32_t id, std::uint8_t* buffer,
                           std::size_t length, std::uint32_t* flags, nghttp2_data_source* source,

@@ -21,12 +21,13 @@ Http2Connection::Http2Connection(Setup setup)
       peer_(std::move(setup.peer)),
       slot_(std::move(setup.slot)),
       gauges_(std::move(setup.gauges)),
-      shared_(std::make_shared<ConnectionShared>(&loop_,
+      shared_(std::make_shared<ConnectionShared>(loop_,
                                                  service_.limits.max_pending_bytes_per_connection)),
       guard_(service_.limits, loop_.now()),
       last_call_end_(loop_.now()) {
-  SIGNET_CHECK(nghttp2_session_server_new2(&session_, Http2Callbacks::Table(), this,
-                                           Http2Callbacks::Options()) == 0,
+  nghttp2_mem memory = Http2Callbacks::Memory();
+  SIGNET_CHECK(nghttp2_session_server_new3(&session_, Http2Callbacks::Table(), this,
+                                           Http2Callbacks::Options(), &memory) == 0,
                "out of memory");
   const auto header_list = static_cast<std::uint32_t>(service_.limits.max_header_bytes);
   const std::array<nghttp2_settings_entry, 3> settings{{

@@ -17,6 +17,7 @@ class Http2Connection;
 /// ConnectionShared is what the calls of one connection use from any thread; it outlives the
 /// connection.
 struct ConnectionShared {
+  ConnectionShared(Loop& l, std::size_t max) : loop(&l), max_pending(max) {}
   Loop* loop;  ///< used only while the stream is attached
   std::size_t max_pending;
   std::atomic<std::size_t> pending{0};  ///< unsent bytes that count against max_pending
