@@ -66,19 +66,24 @@ class Deployment:
     def start_server(self):
         self.server = Process("signet-server", [self.server_binary, "run", "-config", self.folder / "server.json"],
                               self.folder)
-        process.wait_until(lambda: self.healthy(self.server_binary, self.server_socket), 20,
-                           lambda: f"server not healthy: {self.server.tail()}", self.server)
+        process.wait_until(lambda: self.answers("bundle", "count"), 20,
+                           lambda: f"server does not answer: {self.server.tail()}", self.server)
 
     def start_agent(self):
         self.agent = Process("signet-agent", [self.agent_binary, "run", "-config", self.folder / "agent.json"],
                              self.folder)
-        process.wait_until(lambda: self.healthy(self.agent_binary, self.agent_socket), 30,
-                           lambda: f"agent not healthy: {self.agent.tail()}", self.agent)
+        process.wait_until(lambda: self.cli("agent", "list", "-output", "json").count(TRUST_DOMAIN) > 0, 30,
+                           lambda: f"agent did not attest: {self.agent.tail()}", self.agent)
 
-    @staticmethod
-    def healthy(binary, socket):
+    def healthchecks(self):
+        """Both programs' own word on their health; a healthy one exits with 0."""
+        process.run([self.server_binary, "healthcheck", "-socketPath", self.server_socket], timeout=10)
+        process.run([self.agent_binary, "healthcheck", "-socketPath", self.agent_socket], timeout=10)
+        return "server and agent"
+
+    def answers(self, *arguments):
         try:
-            process.run([binary, "healthcheck", "-socketPath", socket], timeout=5)
+            self.cli(*arguments)
             return True
         except Failed:
             return False

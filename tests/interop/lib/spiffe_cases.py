@@ -1,4 +1,6 @@
 """Our server and agent against SPIFFE libraries that nobody here wrote."""
+from contextlib import ExitStack
+
 from lib import mtls_cases
 from lib.deployment import Deployment, Workload
 from lib.peers import Missing, python_peer, HERE
@@ -39,13 +41,13 @@ def python_watch(deployment):
 
 
 def run(report, build, folder, go_bin):
-    try:
-        deployment = Deployment(build, folder)
-        deployment.__enter__()
-    except Failed as why:
-        report.fail("server and agent start", why)
-        return
-    with deployment:
+    with ExitStack() as stack:
+        try:
+            deployment = stack.enter_context(Deployment(build, folder))
+        except Failed as why:
+            report.fail("server and agent start", why)
+            return
+        attempt(report, "healthcheck commands agree", deployment.healthchecks)
         attempt(report, "py-spiffe fetches and watches", lambda: python_watch(deployment))
         if go_bin is None:
             return
