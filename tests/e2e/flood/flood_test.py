@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-"""Floods our gRPC server on its Unix socket and its TLS port, while a client with another uid (or address) works.
+"""Floods the agent's socket and the server's TLS port, while a client with another uid (or address) works.
+
+The attack with unread answers also runs against grpc_interop_server, whose answers are 2 MB a stream.
 
 flood_test.py BUILD [ATTACK…]    prints one line an attack; exits 1 if a bar was missed, 77 if nothing could be proved
 """
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "interop"))
+from lib.deployment import Deployment, Workload  # noqa: E402
 from lib.process import Failed, Process, wait_until  # noqa: E402
 from lib.transport_cases import InteropServer  # noqa: E402
 
@@ -50,19 +53,30 @@ def victim_line(victim):
     return {key: value for key, value in re.findall(r"(\w+)=(\S+)", victim.finish(15))}
 
 
-def attack_once(flood, server, folder, attack, transport):
-    """One attack; returns the line to print and what was missed."""
-    gauge = Gauge(server.process.popen.pid)
+class Target:
+    """One endpoint: the process to watch and how to call it."""
+
+    def __init__(self, name, process, address, path, streaming=False):
+        self.name, self.pid, self.address, self.path = name, process.popen.pid, address, path
+        self.streaming = "yes" if streaming else "no"
+        self.attack_path = path
+
+    def victim(self):
+        return [*self.address, "--path", self.path, "--streaming", self.streaming, "--uid", VICTIM_UID,
+                "--source", "127.0.0.2"]
+
+    def attacker(self):
+        return [*self.address, "--path", self.attack_path, "--uid", ATTACKER_UID, "--source", "127.0.0.1",
+                "--seconds", ATTACK_SECONDS]
+
+
+def attack_once(flood, target, folder, attack):
+    """One attack; prints its line and yields what was missed."""
+    gauge = Gauge(target.pid)
     start_rss, start_fds = gauge.rss_mb(), gauge.fds()
-    target = ["--unix", server.socket] if transport == "unix" else ["--tls", server.port]
-    target += ["--path", "/grpc.testing.TestService/EmptyCall"]
-    victim = Process(f"victim-{attack}-{transport}", [
-        flood, "victim", *target, "--uid", VICTIM_UID, "--source", "127.0.0.2"], folder)
+    victim = Process(f"victim-{attack}-{target.name}", [flood, "victim", *target.victim()], folder)
     time.sleep(0.3)
-    if attack == "unread":
-        target[-1] = "/grpc.testing.TestService/StreamingOutputCall"
-    attacker = Process(f"attack-{attack}-{transport}", [
-        flood, attack, *target, "--uid", ATTACKER_UID, "--source", "127.0.0.1", "--seconds", ATTACK_SECONDS], folder)
+    attacker = Process(f"attack-{attack}-{target.name}", [flood, attack, *target.attacker()], folder)
     peak_fds = start_fds
     while attacker.popen.poll() is None:
         gauge.rss_mb()
@@ -71,10 +85,10 @@ def attack_once(flood, server, folder, attack, transport):
     sent = attacker.finish(5).strip().removeprefix("attack ")
     seen = victim_line(victim)
     settled = settle(gauge, start_rss, start_fds)
-    print(f"flood: attack={attack} on={transport} p99_ms={seen['p99_ms']} max_ms={seen['max_ms']} "
+    print(f"flood: attack={attack} on={target.name} p99_ms={seen['p99_ms']} max_ms={seen['max_ms']} "
           f"calls={seen['calls']} failed={seen['failed']} rss_mb={gauge.peak:.0f} rss_after_mb={gauge.rss_mb():.0f} "
           f"rss_before_mb={start_rss:.0f} fds={peak_fds} fds_after={gauge.fds()} settled_s={settled} {sent}", flush=True)
-    return missed(seen, gauge.peak, settled)
+    yield from missed(seen, gauge.peak, settled)
 
 
 def settle(gauge, start_rss, start_fds):
@@ -101,25 +115,45 @@ def missed(seen, peak_rss, settled):
         yield f"memory or descriptors not back {SETTLE_SECONDS} s after the attack"
 
 
+def targets_of(stack, build, folder, unread):
+    """The real agent and server; for unread answers the interop server too."""
+    deployment = stack.enter_context(Deployment(build, folder, ca_ttl=3600, svid_ttl=600))
+    for name, uid in (("victim", VICTIM_UID), ("attacker", ATTACKER_UID)):
+        deployment.register(Workload(name, uid))
+    yield Target("agent-socket", deployment.agent, ["--unix", deployment.agent_socket],
+                 "/SpiffeWorkloadAPI/FetchX509SVID", streaming=True)
+    yield Target("server-port", deployment.server, ["--tls", deployment.server_port],
+                 "/spire.api.server.bundle.v1.Bundle/GetBundle")
+    if not unread:
+        return
+    interop = stack.enter_context(InteropServer(build, folder))
+    interop.socket.chmod(0o666)
+    for name, address in (("socket", ["--unix", interop.socket]), ("port", ["--tls", interop.port])):
+        target = Target(f"interop-{name}", interop.process, address, "/grpc.testing.TestService/EmptyCall")
+        target.attack_path = "/grpc.testing.TestService/StreamingOutputCall"
+        yield target
+
+
+def run(build, folder, wanted):
+    """All attacks; yields what was missed."""
+    with ExitStack() as stack:
+        for target in targets_of(stack, build, folder, "unread" in wanted):
+            attacks = ["unread"] if target.name.startswith("interop") else wanted
+            for attack in attacks:
+                for why in attack_once(build / "tests/e2e/flood/flood", target, folder, attack):
+                    yield f"{attack} on {target.name}: {why}"
+
+
 def main():
-    build = Path(sys.argv[1])
-    wanted = sys.argv[2:] or ATTACKS
     if os.geteuid() != 0:
         print("flood: skipped, not proved: attacker and victim need different uids, and that needs root")
         return SKIPPED
-    # Everybody must reach the socket, so the folder is not one of ours alone.
     folder = Path(tempfile.mkdtemp(prefix="signet-flood-"))
-    folder.chmod(0o755)
+    folder.chmod(0o755)  # other users must reach the socket
     failures = []
     try:
-        with InteropServer(build, folder) as server:
-            server.socket.chmod(0o666)
-            for transport in ("unix", "tls"):
-                for attack in wanted:
-                    failures += [f"{attack} on {transport}: {why}"
-                                 for why in attack_once(build / "tests/e2e/flood/flood", server, folder, attack,
-                                                        transport)]
-    except (Failed, subprocess.SubprocessError, OSError) as error:
+        failures += run(Path(sys.argv[1]), folder, sys.argv[2:] or ATTACKS)
+    except (Failed, OSError) as error:
         failures.append(str(error))
     finally:
         shutil.rmtree(folder)

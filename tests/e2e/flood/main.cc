@@ -1,5 +1,5 @@
-// flood ATTACK|victim --unix PATH|--tls PORT --path /Service/Method [--uid N] [--source 127.0.0.x]
-// [--seconds N]
+// flood ATTACK|victim --unix PATH|--tls PORT --path /Service/Method [--streaming yes] [--uid N]
+//       [--source 127.0.0.x] [--seconds N]
 //
 // One attacker or one victim, as a process of its own so that the server can tell them apart by uid
 // or address. `victim` ends at SIGTERM. Talks to this machine only.
@@ -77,7 +77,8 @@ int Main(int argc, char** argv) {
       .unix_path = options["--unix"],
       .tls_port = static_cast<std::uint16_t>(std::atoi(options["--tls"].c_str())),
       .source_address = options["--source"],
-      .path = options["--path"]};
+      .path = options["--path"],
+      .streaming = options["--streaming"] == "yes"};
   std::signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
   if (options.count("--uid") != 0 &&

@@ -55,6 +55,10 @@ class Client {
         if (frame->type == kData && frame->payload.size() >= 5) {
           answered_ = true;
         }
+        if (answered_ && target_.streaming) {
+          answered_ = false;
+          return connection_->Send(Reset(stream_), kPatience) ? "" : Lost("connection gone");
+        }
         const bool ended =
             (frame->flags & kEndStream) != 0 && (frame->type == kData || frame->type == kHeaders);
         if (ended || frame->type == kReset) {

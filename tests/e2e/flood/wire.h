@@ -17,8 +17,9 @@ struct Target {
   std::string unix_path = {};
   std::uint16_t tls_port = 0;
   std::string source_address =
-      "127.0.0.1";        ///< ours, so that the server can tell two clients apart
-  std::string path = {};  ///< of the call, "/package.Service/Method"
+      "127.0.0.1";         ///< ours, so that the server can tell two clients apart
+  std::string path = {};   ///< of the call, "/package.Service/Method"
+  bool streaming = false;  ///< the answer goes on after its first message
 };
 
 /// Connection is one byte stream to the target. Not for two threads.

@@ -25,8 +25,9 @@ class Workload:
 
 
 class Deployment:
-    def __init__(self, build, folder):
+    def __init__(self, build, folder, ca_ttl=CA_TTL_SECONDS, svid_ttl=SVID_TTL_SECONDS):
         self.folder = folder
+        self.ca_ttl, self.svid_ttl = ca_ttl, svid_ttl
         self.server_binary = build / "ca/cmd/signet-server"
         self.agent_binary = build / "workload-api/cmd/signet-agent"
         self.server_socket = folder / "server" / "api.sock"
@@ -48,7 +49,7 @@ class Deployment:
         self.write("server.json", {"server": {
             "trust_domain": TRUST_DOMAIN, "bind_address": "127.0.0.1", "bind_port": self.server_port,
             "socket_path": str(self.server_socket), "data_dir": str(self.folder / "server/data"),
-            "ca_ttl": f"{CA_TTL_SECONDS}s", "default_x509_svid_ttl": f"{SVID_TTL_SECONDS}s"}})
+            "ca_ttl": f"{self.ca_ttl}s", "default_x509_svid_ttl": f"{self.svid_ttl}s"}})
         self.start_server()
         (self.folder / "bundle.pem").write_text(self.cli("bundle", "show"))
         token = json.loads(self.cli("token", "generate", "-spiffeID", AGENT_ID, "-output", "json"))["value"]
@@ -95,7 +96,7 @@ class Deployment:
         """An entry by the kernel's word about the caller's uid."""
         if workload.id not in self.created:
             self.cli("entry", "create", "-spiffeID", workload.id, "-parentID", AGENT_ID, "-selector",
-                     f"unix:uid:{workload.uid}", "-x509SVIDTTL", SVID_TTL_SECONDS)
+                     f"unix:uid:{workload.uid}", "-x509SVIDTTL", self.svid_ttl)
             self.created.add(workload.id)
 
     def program(self, binary):
