@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ca/service/registry_tables.h"
+#include "ca/service/shared_mutex.h"
 #include "ca/store/store.h"
 #include "core/base/result.h"
 
@@ -44,8 +45,8 @@ class Registry {
   /// CheckStore asks the store whether it still answers (health).
   Status CheckStore() { return store_.Check(); }
 
-  /// Read runs a function over the tables under the shared lock: it must be short and keep no
-  /// reference to them.
+  /// Read runs a function over the tables under the shared lock: it is short and keeps no
+  /// reference to them. It must not read the registry itself (see SharedMutex).
   template <class Function>
   auto Read(Function function) const {
     const std::shared_lock lock(mutex_);
@@ -79,7 +80,7 @@ class Registry {
 
   store::Store& store_;
   std::mutex writer_;
-  mutable std::shared_mutex mutex_;  ///< guards tables_
+  mutable SharedMutex mutex_;  ///< guards tables_
   RegistryTables tables_;
   std::atomic<std::uint64_t> revision_{0};
   std::int64_t next_row_ = 1;  ///< guarded by writer_
