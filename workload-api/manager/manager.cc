@@ -1,7 +1,7 @@
 #include "workload-api/manager/manager.h"
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 namespace signet::manager {
 namespace {
@@ -232,6 +232,10 @@ Answer<> Manager::IssueDue() {
 }
 
 void Manager::WatchIfPossible() {
+  const bool watching = env_.upstream.watch_state() == WatchState::kOpen;
+  if (std::exchange(watching_, watching) && !watching) {
+    last_sync_.reset();  // the server ended it, or went away; which of the two, the next sync tells
+  }
   if (env_.upstream.watch_state() != WatchState::kClosed ||
       (last_watch_ && env_.clock.Mono() - *last_watch_ < kRewatchAfter)) {
     return;

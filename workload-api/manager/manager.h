@@ -84,6 +84,7 @@ class Manager {
   std::optional<MonoTime> last_sync_;
   std::uint64_t synced_revision_ = 0;
   std::optional<MonoTime> last_watch_;
+  bool watching_ = false;
   bool have_entries_ = false;  ///< entries were synced at least once
   bool dirty_ = false;         ///< the cache holds what the hub has not seen
   std::optional<SystemTime> next_expiry_;
