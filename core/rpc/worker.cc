@@ -1,5 +1,9 @@
 #include "core/rpc/worker.h"
 
+#include <malloc.h>
+
+#include <algorithm>
+
 namespace signet::rpc {
 
 Result<std::unique_ptr<Worker>> Worker::Create(ServerShared& shared) {
@@ -53,6 +57,7 @@ void Worker::Open(Admitted admitted) {
                         .on_closed = [this](Connection& closed) { Forget(closed); }});
   connection->index = connections_.size();
   connections_.push_back(connection);
+  crowd_ = std::max(crowd_, connections_.size());
   if (const Status started = connection->Start(); !started.ok()) {
     connection->Close(started.error().message);
   } else if (going_away_) {
@@ -71,9 +76,20 @@ void Worker::Forget(Connection& connection) {
   // The lock pairs with Drain's wait: the count falls when the connection is buried, right after
   // this turn.
   loop_->PostFunction([this] {
+    ReturnMemory();
     const std::lock_guard lock(shared_.mutex);
     shared_.emptied.notify_all();
   });
+}
+
+void Worker::ReturnMemory() {
+  // glibc would keep what a flood of connections has cost until the process ends. A trim takes
+  // milliseconds, so only the leaving of a crowd is worth one.
+  constexpr std::size_t kCrowd = 256;
+  if (crowd_ >= kCrowd && connections_.size() <= crowd_ / 4) {
+    crowd_ = connections_.size();
+    ::malloc_trim(0);
+  }
 }
 
 void Worker::GoAway() {

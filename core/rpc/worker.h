@@ -69,10 +69,13 @@ class Worker {
       : shared_(shared), loop_(std::move(loop)) {}
   void Open(Admitted admitted);
   void Forget(Connection& connection);
+  /// ReturnMemory hands freed memory back to the kernel after many connections have closed.
+  void ReturnMemory();
 
   ServerShared& shared_;
   std::unique_ptr<Loop> loop_;
   std::vector<std::shared_ptr<Connection>> connections_;
+  std::size_t crowd_ = 0;  ///< most connections at a time since memory was returned
   bool going_away_ = false;
   std::thread thread_;
 };

@@ -50,7 +50,8 @@ class Gauge:
 def victim_line(victim):
     """Ends the victim and returns what it says about itself."""
     victim.popen.terminate()
-    return {key: value for key, value in re.findall(r"(\w+)=(\S+)", victim.finish(15))}
+    figures, _, why = victim.finish(15).partition(" why=")
+    return {**dict(re.findall(r"(\w+)=(\S+)", figures)), "why": why.strip()}
 
 
 class Target:
