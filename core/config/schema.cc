@@ -105,13 +105,13 @@ class Loader {
   }
 
   void ApplyFlags(const std::map<std::string, std::string>& flags) {
-    for (const auto& [name, text] : flags) {
+    for (const auto& flag : flags) {
       const auto option = std::find_if(schema_.begin(), schema_.end(),
-                                       [&](const Option& o) { return o.flag == name; });
+                                       [&](const Option& o) { return o.flag == flag.first; });
       SIGNET_CHECK(option != schema_.end(), "a flag that the schema lacks was given to Load");
-      const std::string problem = SetText(*option, text, "-" + name);
+      const std::string problem = SetText(*option, flag.second, "-" + flag.first);
       if (!problem.empty()) {
-        problems_.push_back("-" + name + ": " + problem);
+        problems_.push_back("-" + flag.first + ": " + problem);
       }
     }
   }
