@@ -165,8 +165,10 @@ Answer<> Manager::SyncBundle() {
   if (!bundle.ok()) {
     return {std::move(bundle.result).error().Context("fetching the trust bundle"), bundle.denial};
   }
-  bundle_confirmed_ = true;
-  if (trust_ && trust_->bundle() == *bundle.result) {
+  // The first one is saved even if it brings nothing new: the bundle to begin with is in no file of
+  // ours.
+  const bool first = !std::exchange(bundle_confirmed_, true);
+  if (!first && trust_->bundle() == *bundle.result) {
     return {};
   }
   if (Status adopted = Adopt(std::move(*bundle.result)); !adopted.ok()) {
@@ -299,7 +301,9 @@ Duration Manager::AfterFailure(const Error& error) {
                      {{"error", error},
                       {"retry_in_ms", std::chrono::duration_cast<milliseconds>(pause).count()}});
   }
-  return pause;
+  // What ends meanwhile must not be given to new streams.
+  return next_expiry_ ? std::clamp<Duration>(*next_expiry_ - env_.clock.Now(), kShortestWait, pause)
+                      : pause;
 }
 
 Duration Manager::UntilNext() const {

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ca/issuance/x509_issuer.h"
+#include "core/base/clock.h"
+#include "core/base/random.h"
+#include "workload-api/manager/upstream.h"
+
+namespace signet::manager::test {
+
+/// FakeUpstream is a server of example.org without a network: real certificates, entries and
+/// failures as a test sets them.
+class FakeUpstream final : public Upstream {
+ public:
+  explicit FakeUpstream(const Clock& clock);
+
+  void Trust(std::shared_ptr<const crypto::TrustStores> stores) override {
+    trusted = std::move(stores);
+  }
+  void Use(std::shared_ptr<const AgentIdentity> identity) override;
+  Answer<AttestedAgent> Attest(attestor::NodeProver& prover, const Bytes& csr) override;
+  Answer<std::vector<Bytes>> Renew(const Bytes& csr) override;
+  Answer<> PostStatus(std::uint64_t, const std::string&) override { return {}; }
+  Answer<spiffe::Bundle> FetchBundle() override;
+  Answer<std::optional<spiffe::Bundle>> FetchFederatedBundle(
+      const spiffe::TrustDomain& trust_domain) override;
+  Answer<std::vector<svids::Entry>> SyncEntries(const std::vector<svids::Entry>& known) override;
+  Answer<std::vector<Result<std::vector<Bytes>>>> NewX509Svids(
+      const std::vector<SvidRequest>& requests) override;
+  void Watch(const std::vector<std::string>& authority_ids, std::function<void()>) override;
+  WatchState watch_state() const override { return watch; }
+  ServerState server_state() const override { return {revision, bundle.sequence}; }
+  void Acknowledge(const std::vector<std::string>& authority_ids) override {
+    acknowledged = authority_ids;
+  }
+
+  /// NewAuthority adds a root to the bundle and signs with it from now on; `publish` false forgets
+  /// to tell.
+  void NewAuthority(bool publish = true);
+
+  std::vector<svids::Entry> entries;
+  spiffe::Bundle bundle;
+  std::map<spiffe::TrustDomain, spiffe::Bundle> federated;
+  std::optional<Error> away;      ///< every call fails so
+  Denial denial = Denial::kNone;  ///< every call with an identity is denied so
+  bool reattestable = false;
+  std::size_t max_batch = 500;
+  Duration svid_ttl = std::chrono::seconds(100);
+  Duration agent_ttl = std::chrono::seconds(1000);
+  std::string spent_token;  ///< refused by Attest
+  WatchState watch = WatchState::kClosed;
+  bool can_watch = false;
+  std::uint64_t revision = 1;
+
+  std::shared_ptr<const crypto::TrustStores> trusted;
+  std::vector<std::shared_ptr<const AgentIdentity>> used;  ///< every identity, in order
+  std::vector<std::string> acknowledged;
+  std::vector<std::size_t> batches;
+  int attested = 0;
+  int renewed = 0;
+  int synced = 0;
+
+ private:
+  std::optional<Error> Refusal() const;
+  Result<std::vector<Bytes>> Issue(const Bytes& csr, const std::string& id, Duration ttl);
+
+  const Clock& clock_;
+  FakeRandom random_;
+  std::vector<std::shared_ptr<const issuance::X509Issuer>> issuers_;
+};
+
+}  // namespace signet::manager::test
