@@ -22,9 +22,13 @@ class Client {
   /// CallOnce returns why the call failed, or nothing.
   std::string CallOnce() {
     if (connection_ == nullptr) {
-      connection_ = Connection::Open(target_, kPatience);
-      if (connection_ == nullptr || !connection_->Send(Preface() + WindowUpdate(), kPatience)) {
-        return Lost("no connection");
+      std::string why;
+      connection_ = Connection::Open(target_, kPatience, &why);
+      if (connection_ == nullptr) {
+        return Lost("no connection, " + why);
+      }
+      if (!connection_->Send(Preface() + WindowUpdate(), kPatience)) {
+        return Lost("connection gone at the preface");
       }
     }
     stream_ = next_stream_;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -13,6 +14,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "core/base/files.h"
 
 namespace signet::flood {
 namespace {
@@ -71,6 +74,7 @@ class TlsConnection : public Connection {
   bool Handshake(milliseconds timeout) {
     const auto end = std::chrono::steady_clock::now() + timeout;
     while (true) {
+      ERR_clear_error();  // SSL_get_error judges by the thread's queue
       const int result = SSL_connect(ssl_);
       if (result == 1) {
         return true;
@@ -90,11 +94,13 @@ class TlsConnection : public Connection {
 
  private:
   Step Write(std::string_view bytes, std::size_t* written) override {
+    ERR_clear_error();
     return Judge(SSL_write_ex(ssl_, bytes.data(), bytes.size(), written));
   }
   Step Read(std::string* out) override {
     std::array<char, 16384> buffer;
     std::size_t n = 0;
+    ERR_clear_error();
     const Step step = Judge(SSL_read_ex(ssl_, buffer.data(), buffer.size(), &n));
     if (step == Step::kDone) {
       out->append(buffer.data(), n);
@@ -150,6 +156,13 @@ UniqueFd ConnectTcp(const Target& target) {
   return fd;
 }
 
+std::unique_ptr<Connection> Failed(const char* step, std::string* why, const std::string& reason) {
+  if (why != nullptr) {
+    *why = std::string(step) + ": " + reason;
+  }
+  return nullptr;
+}
+
 void AppendInteger(std::string* out, std::uint32_t value, int bytes) {
   for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
     out->push_back(static_cast<char>(value >> shift & 0xff));
@@ -157,11 +170,12 @@ void AppendInteger(std::string* out, std::uint32_t value, int bytes) {
 
 }  // namespace
 
-std::unique_ptr<Connection> Connection::Open(const Target& target, milliseconds timeout) {
+std::unique_ptr<Connection> Connection::Open(const Target& target, milliseconds timeout,
+                                             std::string* why) {
   const bool tls = target.tls_port != 0;
   UniqueFd fd = tls ? ConnectTcp(target) : ConnectUnix(target.unix_path);
   if (!fd) {
-    return nullptr;
+    return Failed("connect", why, ErrnoText(errno));
   }
   ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
   if (!tls) {
@@ -169,7 +183,8 @@ std::unique_ptr<Connection> Connection::Open(const Target& target, milliseconds 
   }
   auto connection = std::make_unique<TlsConnection>(std::move(fd));
   if (!connection->Handshake(timeout)) {
-    return nullptr;
+    const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+    return Failed("TLS handshake", why, reason != nullptr ? reason : ErrnoText(errno));
   }
   return connection;
 }

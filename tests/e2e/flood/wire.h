@@ -26,8 +26,9 @@ struct Target {
 class Connection {
  public:
   /// Open connects (and shakes hands under TLS) in at most `timeout`; null if the server does not
-  /// let us.
-  static std::unique_ptr<Connection> Open(const Target& target, std::chrono::milliseconds timeout);
+  /// let us; `why`, if given, then names the step and the reason.
+  static std::unique_ptr<Connection> Open(const Target& target, std::chrono::milliseconds timeout,
+                                          std::string* why = nullptr);
   virtual ~Connection() = default;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
