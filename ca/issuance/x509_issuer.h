@@ -62,7 +62,7 @@ class X509Issuer {
   enum class Kind { kServer, kAgent, kWorkload };
 
   /// Create checks that key and certificate belong together and that the certificate is a CA of the
-  /// trust domain.
+  /// trust domain. `random` gives the serial numbers and must outlive the issuer.
   static Result<std::shared_ptr<const X509Issuer>> Create(const spiffe::TrustDomain& trust_domain,
                                                           const crypto::Certificate& ca,
                                                           std::shared_ptr<const crypto::Signer> key,

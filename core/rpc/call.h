@@ -50,8 +50,9 @@ struct Peer {
   std::vector<Bytes> certificates;  ///< TLS client chain, leaf first, DER; empty if none was sent
 };
 
-/// Metadata holds the request's headers without pseudo-headers; names are lower case, -bin values
-/// decoded.
+/// Metadata holds the request's headers without pseudo-headers and without those of the protocol
+/// itself (te, content-type, grpc-timeout, grpc-encoding, grpc-accept-encoding); names are lower
+/// case, -bin values decoded.
 class Metadata {
  public:
   void Add(std::string name, std::string value) {
