@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/bytes.h"
+#include "core/base/clock.h"
 #include "core/base/result.h"
 #include "core/spiffe/selector.h"
 
@@ -25,6 +26,13 @@ struct AttestedNode {
   /// A one-time secret that the caller must take from its store, in the transaction that records
   /// the agent, before the node counts as attested. The verifier has only checked its shape.
   std::optional<std::string> one_time_token = {};
+  /// The identity given on this evidence must not outlive this (remote Kubernetes mode).
+  std::optional<SystemTime> not_after = {};
+};
+
+/// NodeRequest is what a verification may know of the request beside its evidence.
+struct NodeRequest {
+  std::string key_sha256;  ///< lower-case hex SHA-256 of the SubjectPublicKeyInfo in the CSR
 };
 
 /// Challenge is sent to the node; its response comes to the next Step. Never empty.
@@ -48,7 +56,7 @@ class NodeVerifier {
   virtual ~NodeVerifier() = default;
   /// type is the attestor's name on the wire, e.g. "join_token".
   virtual std::string_view type() const = 0;
-  virtual std::unique_ptr<NodeVerification> Begin() const = 0;
+  virtual std::unique_ptr<NodeVerification> Begin(const NodeRequest& request) const = 0;
 };
 
 }  // namespace signet::attestor

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/encoding.h"
 #include "core/crypto/csr.h"
+#include "core/crypto/hash.h"
 
 namespace signet::service {
 namespace {
@@ -44,18 +46,19 @@ Result<std::unique_ptr<Attestation>> NodeAttestation::Begin(AttestRequest reques
     return FailedPrecondition("error getting node attestor: could not find node attestor type \"" +
                               request.type.substr(0, 64) + "\"");
   }
-  auto verification = verifier->second->Begin();
-  return std::unique_ptr<Attestation>(
-      new Attestation(*this, std::move(request), std::move(verification)));
+  SIGNET_TRY_ASSIGN(crypto::Csr csr, crypto::ParseCsr(request.csr).Context("failed to parse CSR"));
+  auto verification = verifier->second->Begin(
+      attestor::NodeRequest{HexEncode(crypto::Sha256(csr.public_key.spki()))});
+  return std::unique_ptr<Attestation>(new Attestation(
+      *this, std::move(request), std::move(csr.public_key), std::move(verification)));
 }
 
 Result<issuance::IssuedSvid> NodeAttestation::Sign(const spiffe::SpiffeId& agent,
-                                                   ByteView csr) const {
-  SIGNET_TRY_ASSIGN(const crypto::Csr parsed, crypto::ParseCsr(csr).Context("failed to parse CSR"));
+                                                   const crypto::PublicKey& key,
+                                                   Duration ttl) const {
   auto signed_svid =
       issuer_()->Issue(issuance::X509Issuer::Kind::kAgent,
-                       {.public_key = parsed.public_key, .spiffe_id = agent, .ttl = ttls_.agent},
-                       context_.clock.Now());
+                       {.public_key = key, .spiffe_id = agent, .ttl = ttl}, context_.clock.Now());
   if (!signed_svid.ok()) {
     return Internal("failed to sign X509 SVID: " + signed_svid.error().message);
   }
@@ -107,8 +110,20 @@ Result<Writes> NodeAttestation::PlanRecord(const store::Agent& agent,
   return writes;
 }
 
+Result<Duration> NodeAttestation::TtlFor(const attestor::AttestedNode& node) const {
+  if (!node.not_after) {
+    return ttls_.agent;
+  }
+  const auto left = std::chrono::duration_cast<Duration>(*node.not_after - context_.clock.Now());
+  if (left <= Duration::zero()) {
+    return PermissionDenied("failed to attest: the evidence has expired");
+  }
+  return std::min(ttls_.agent, left);
+}
+
 Result<IssuedAgentSvid> NodeAttestation::Admit(const std::string& type,
-                                               const attestor::AttestedNode& node, ByteView csr) {
+                                               const attestor::AttestedNode& node,
+                                               const crypto::PublicKey& key) {
   SIGNET_TRY_ASSIGN(const spiffe::SpiffeId id,
                     spiffe::SpiffeId::FromParts(context_.trust_domain, node.agent_path));
   if (!id.is_agent()) {
@@ -123,7 +138,8 @@ Result<IssuedAgentSvid> NodeAttestation::Admit(const std::string& type,
   if (known && known->banned()) {
     return PermissionDenied("failed to attest: agent is banned");
   }
-  SIGNET_TRY_ASSIGN(issuance::IssuedSvid svid, Sign(id, csr));
+  SIGNET_TRY_ASSIGN(const Duration ttl, TtlFor(node));
+  SIGNET_TRY_ASSIGN(issuance::IssuedSvid svid, Sign(id, key, ttl));
   store::Agent record{.id = id,
                       .attestation_type = type,
                       .serial = svid.serial_decimal,
@@ -153,7 +169,11 @@ std::variant<IssuedAgentSvid, Denial> NodeAttestation::Renew(const spiffe::Spiff
   if (csr.empty()) {
     return Denial{InvalidArgument("missing CSR")};
   }
-  Result<issuance::IssuedSvid> svid = Sign(agent, csr);
+  const Result<crypto::Csr> parsed = crypto::ParseCsr(csr).Context("failed to parse CSR");
+  if (!parsed.ok()) {
+    return Denial{parsed.error()};
+  }
+  Result<issuance::IssuedSvid> svid = Sign(agent, parsed->public_key, ttls_.agent);
   if (!svid.ok()) {
     return Denial{std::move(svid).error()};
   }
@@ -188,9 +208,8 @@ Result<Attestation::Outcome> Attestation::Step(ByteView message) {
   if (auto* challenge = std::get_if<attestor::Challenge>(&proven)) {
     return Outcome(std::move(challenge->bytes));
   }
-  SIGNET_TRY_ASSIGN(
-      IssuedAgentSvid issued,
-      owner_.Admit(request_.type, std::get<attestor::AttestedNode>(proven), request_.csr));
+  SIGNET_TRY_ASSIGN(IssuedAgentSvid issued,
+                    owner_.Admit(request_.type, std::get<attestor::AttestedNode>(proven), key_));
   return Outcome(std::move(issued));
 }
 

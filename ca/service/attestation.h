@@ -51,8 +51,11 @@ class NodeAttestation {
  private:
   friend class Attestation;
   Result<IssuedAgentSvid> Admit(const std::string& type, const attestor::AttestedNode& node,
-                                ByteView csr);
-  Result<issuance::IssuedSvid> Sign(const spiffe::SpiffeId& agent, ByteView csr) const;
+                                const crypto::PublicKey& key);
+  /// TtlFor never lets an agent's SVID outlive the evidence that it was given for.
+  Result<Duration> TtlFor(const attestor::AttestedNode& node) const;
+  Result<issuance::IssuedSvid> Sign(const spiffe::SpiffeId& agent, const crypto::PublicKey& key,
+                                    Duration ttl) const;
   Status CheckToken(const std::string& token) const;
   /// BurnIfExpired takes an expired token and fails; one that is good is left.
   Status BurnIfExpired(const std::string& token);
@@ -75,13 +78,17 @@ class Attestation {
 
  private:
   friend class NodeAttestation;
-  Attestation(NodeAttestation& owner, AttestRequest request,
+  Attestation(NodeAttestation& owner, AttestRequest request, crypto::PublicKey key,
               std::unique_ptr<attestor::NodeVerification> verification)
-      : owner_(owner), request_(std::move(request)), verification_(std::move(verification)) {}
+      : owner_(owner),
+        request_(std::move(request)),
+        key_(std::move(key)),
+        verification_(std::move(verification)) {}
   Result<Outcome> Step(ByteView message);
 
   NodeAttestation& owner_;
   AttestRequest request_;
+  const crypto::PublicKey key_;  ///< of the CSR, checked
   std::unique_ptr<attestor::NodeVerification> verification_;
 };
 

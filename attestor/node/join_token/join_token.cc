@@ -35,7 +35,7 @@ Status ValidateJoinToken(std::string_view token) {
   return {};
 }
 
-std::unique_ptr<NodeVerification> JoinTokenVerifier::Begin() const {
+std::unique_ptr<NodeVerification> JoinTokenVerifier::Begin(const NodeRequest&) const {
   return std::make_unique<JoinTokenVerification>();
 }
 

@@ -24,7 +24,7 @@ Status ValidateJoinToken(std::string_view token);
 class JoinTokenVerifier final : public NodeVerifier {
  public:
   std::string_view type() const override { return kJoinTokenType; }
-  std::unique_ptr<NodeVerification> Begin() const override;
+  std::unique_ptr<NodeVerification> Begin(const NodeRequest& request) const override;
 };
 
 /// JoinTokenProver sends the token as it is; a server that challenges it is FAILED_PRECONDITION.

@@ -6,7 +6,7 @@ namespace signet::attestor {
 namespace {
 
 TEST_CASE("a join token becomes the agent's path and must be taken by the caller") {
-  const auto verification = JoinTokenVerifier().Begin();
+  const auto verification = JoinTokenVerifier().Begin({});
   const auto step = verification->Step(AsBytes("3e4b6f0c-1b7a-4b43-8a39-1f6f4a8c2d11"));
   REQUIRE_OK(step);
   const auto* node = std::get_if<AttestedNode>(&*step);
@@ -21,7 +21,7 @@ TEST_CASE(
     "tokens that could not be a path segment are refused on both sides, without repeating them") {
   const std::string hostile = GENERATE(as<std::string>(), "", ".", "..", "a/b", "a%2fb", "tok en",
                                        "t\n", "ü", std::string(256, 'a'), std::string("a\0b", 3));
-  const auto refused = JoinTokenVerifier().Begin()->Step(AsBytes(hostile));
+  const auto refused = JoinTokenVerifier().Begin({})->Step(AsBytes(hostile));
   REQUIRE_ERROR(refused, Code::kInvalidArgument, "join token");
   if (hostile.size() > 2) {
     CHECK(refused.error().message.find(hostile) == std::string::npos);
