@@ -25,6 +25,7 @@ void Worker::Stop() {
   loop_->PostFunction([this] { CloseIf([](const Peer&) { return true; }); });
   loop_->Stop();
   thread_.join();
+  loop_->timers().Cancel(trim_);
 }
 
 void Worker::Serve(Admitted admitted) {
@@ -73,23 +74,26 @@ void Worker::Forget(Connection& connection) {
     connections_[index]->index = index;
   }
   connections_.pop_back();
-  // The lock pairs with Drain's wait: the count falls when the connection is buried, right after
-  // this turn.
-  loop_->PostFunction([this] {
-    ReturnMemory();
-    const std::lock_guard lock(shared_.mutex);
-    shared_.emptied.notify_all();
-  });
+  // Posted twice: what is posted while sockets are served runs in the same turn, before that turn
+  // frees what it has buried. Only then has the count fallen, and is there memory to give back.
+  loop_->PostFunction([this] { loop_->PostFunction([this] { AfterBurial(); }); });
 }
 
-void Worker::ReturnMemory() {
+void Worker::AfterBurial() {
   // glibc would keep what a flood of connections has cost until the process ends. A trim takes
-  // milliseconds, so only the leaving of a crowd is worth one.
-  constexpr std::size_t kCrowd = 256;
-  if (crowd_ >= kCrowd && connections_.size() <= crowd_ / 4) {
-    crowd_ = connections_.size();
-    ::malloc_trim(0);
+  // milliseconds: only the leaving of a crowd is worth one, once it is over.
+  constexpr std::size_t kCrowd = 64;
+  constexpr Duration kQuiet = std::chrono::milliseconds(200);
+  if (crowd_ >= kCrowd && connections_.size() <= crowd_ / 2 && !trim_.armed()) {
+    loop_->timers().Arm(trim_, shared_.clock->Mono() + kQuiet);
   }
+  const std::lock_guard lock(shared_.mutex);  // pairs with Drain's wait
+  shared_.emptied.notify_all();
+}
+
+void Worker::Trim::OnTimer(MonoTime) {
+  worker_.crowd_ = worker_.connections_.size();
+  ::malloc_trim(0);
 }
 
 void Worker::GoAway() {

@@ -69,13 +69,23 @@ class Worker {
       : shared_(shared), loop_(std::move(loop)) {}
   void Open(Admitted admitted);
   void Forget(Connection& connection);
-  /// ReturnMemory hands freed memory back to the kernel after many connections have closed.
-  void ReturnMemory();
+  void AfterBurial();
+
+  /// Trim hands freed memory back to the kernel after many connections have closed.
+  class Trim final : public Timer {
+   public:
+    explicit Trim(Worker& worker) : worker_(worker) {}
+    void OnTimer(MonoTime now) override;
+
+   private:
+    Worker& worker_;
+  };
 
   ServerShared& shared_;
   std::unique_ptr<Loop> loop_;
   std::vector<std::shared_ptr<Connection>> connections_;
-  std::size_t crowd_ = 0;  ///< most connections at a time since memory was returned
+  std::size_t crowd_ = 0;  ///< most connections at a time since the last trim
+  Trim trim_{*this};
   bool going_away_ = false;
   std::thread thread_;
 };

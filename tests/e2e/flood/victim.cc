@@ -108,6 +108,10 @@ Experience BeVictim(const Target& target, const std::atomic<bool>& stop) {
     Client& client = ++experience.calls % kFreshEvery == 0 ? fresh : steady;
     const auto start = steady_clock::now();
     const std::string failure = client.CallOnce();
+    if (stop) {
+      --experience.calls;
+      break;  // the signal that ends us has cut this call short: it says nothing of the server
+    }
     times.push_back(std::chrono::duration<double, std::milli>(steady_clock::now() - start).count());
     if (!failure.empty()) {
       ++experience.failed;
