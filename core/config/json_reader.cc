@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/config/option_path.h"
+
 namespace signet::config {
 namespace {
 
@@ -42,11 +44,6 @@ class CountingIterator {
   const char** high_water_;
 };
 
-std::string PathKey(const std::string& key) {
-  const bool plain = !key.empty() && key.find('.') == std::string::npos;
-  return plain ? key : "\"" + key + "\"";
-}
-
 // Sax turns the parser's events into items. Its functions' names and types are nlohmann's.
 class Sax final : public nlohmann::json_sax<Json> {
  public:
@@ -77,7 +74,7 @@ class Sax final : public nlohmann::json_sax<Json> {
   }
   bool key(std::string& name) override {
     Frame& frame = frames_.back();
-    frame.key = PathKey(name);
+    frame.key = KeyOf(name);
     if (!frame.keys.insert(name).second) {
       Problem(Path() + ": this key is there twice");
     }

@@ -1,4 +1,5 @@
 
+#include "core/config/option_path.h"
 #include "core/config/schema.h"
 
 namespace signet::config {
@@ -33,6 +34,12 @@ std::string Cell(std::string_view text) {
   return out;
 }
 
+/// PathText writes the key that the file chooses as "<name>".
+std::string PathText(const std::string& path) {
+  const auto [before, after] = SplitWildcard(path);
+  return before.empty() ? path : before + ".<name>" + after;
+}
+
 std::string Code(std::string_view text) { return text.empty() ? "" : "`" + Cell(text) + "`"; }
 
 }  // namespace
@@ -50,10 +57,10 @@ std::string Reference(std::string_view title, const std::vector<Option>& schema)
   std::string unsupported;
   for (const Option& option : schema) {
     if (option.type == Type::kUnsupported) {
-      unsupported += "| " + Code(option.path) + " | " + Cell(option.help) + " |\n";
+      unsupported += "| " + Code(PathText(option.path)) + " | " + Cell(option.help) + " |\n";
       continue;
     }
-    out += "| " + Code(option.path) + " | " + std::string(TypeName(option.type)) + " | " +
+    out += "| " + Code(PathText(option.path)) + " | " + std::string(TypeName(option.type)) + " | " +
            (option.required ? "required" : Code(option.default_value)) + " | " +
            Code(option.flag.empty() ? "" : "-" + option.flag) + " | " + Cell(option.help) + " |\n";
   }

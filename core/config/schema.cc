@@ -1,12 +1,13 @@
 #include "core/config/schema.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <set>
 
 #include "core/base/files.h"
+#include "core/config/cell.h"
 #include "core/config/json_reader.h"
+#include "core/config/option_path.h"
 
 namespace signet::config {
 namespace {
@@ -15,74 +16,21 @@ using Kind = JsonItem::Kind;
 
 constexpr std::size_t kMaxFileBytes = 1024 * 1024;
 constexpr std::size_t kMaxProblems = 100;
-
-std::string_view Expected(Type type) {
-  switch (type) {
-    case Type::kString:
-      return "a string";
-    case Type::kInt:
-      return "a whole number";
-    case Type::kBool:
-      return "true or false";
-    case Type::kDuration:
-      return "a duration in quotes, such as \"1h30m\"";
-    case Type::kStringList:
-      return "a list of strings";
-    case Type::kBlock:
-    case Type::kUnsupported:
-      return "an object";
-  }
-  return "";
-}
-
-bool KindFits(Type type, Kind kind) {
-  switch (type) {
-    case Type::kString:
-    case Type::kDuration:
-      return kind == Kind::kString;
-    case Type::kInt:  // SPIRE's own examples put port numbers in quotes
-      return kind == Kind::kInteger || kind == Kind::kString;
-    case Type::kBool:
-      return kind == Kind::kBool;
-    case Type::kStringList:
-      return kind == Kind::kStringList;
-    case Type::kBlock:
-      return kind == Kind::kObject;
-    case Type::kUnsupported:
-      return false;
-  }
-  return false;
-}
-
-std::vector<std::string> SplitCommas(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    out.emplace_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return out;
-}
-
-std::string ParentOf(const std::string& path) {
-  const std::size_t dot = path.rfind('.');
-  return dot == std::string::npos ? "" : path.substr(0, dot);
-}
+constexpr std::size_t kMaxNames = 1000;
 
 class Loader {
  public:
   explicit Loader(const std::vector<Option>& schema) : schema_(schema) {
     for (const Option& option : schema_) {
-      for (std::string parent = ParentOf(option.path); !parent.empty(); parent = ParentOf(parent)) {
+      known_.insert(option.path);
+      for (std::string parent = SplitLast(option.path).first; !parent.empty();
+           parent = SplitLast(parent).first) {
         sections_.insert(parent);
+        known_.insert(parent);
       }
-      if (option.type == Type::kUnsupported) {
-        continue;
-      }
-      values_.cells[option.path] = Empty(option.type);
-      if (!option.default_value.empty()) {
-        SIGNET_CHECK(SetText(option, option.default_value, "").empty(), option.path);
-        values_.cells[option.path].given = false;
+      SIGNET_CHECK(option.flag.empty() || SplitWildcard(option.path).first.empty(), option.path);
+      if (SplitWildcard(option.path).first.empty()) {
+        SetDefault(option, option.path);
       }
     }
   }
@@ -109,7 +57,8 @@ class Loader {
       const auto option = std::find_if(schema_.begin(), schema_.end(),
                                        [&](const Option& o) { return o.flag == flag.first; });
       SIGNET_CHECK(option != schema_.end(), "a flag that the schema lacks was given to Load");
-      const std::string problem = SetText(*option, flag.second, "-" + flag.first);
+      const std::string problem =
+          Set(option->path, ParseCell(*option, flag.second, "-" + flag.first));
       if (!problem.empty()) {
         problems_.push_back("-" + flag.first + ": " + problem);
       }
@@ -118,11 +67,8 @@ class Loader {
 
   Result<Values> Finish(const Check& check) {
     for (const Option& option : schema_) {
-      // A key that was set, but wrongly, has had its message.
-      if (option.required && !values_.cells[option.path].given && seen_.count(option.path) == 0) {
-        problems_.push_back((file_.empty() ? "" : file_ + ": ") + option.path +
-                            ": is required; set it in the file" +
-                            (option.flag.empty() ? "" : " or with -" + option.flag));
+      for (const std::string& path : option.required ? PathsOf(option) : Paths{}) {
+        CheckGiven(option, path);
       }
     }
     if (check) {
@@ -143,16 +89,83 @@ class Loader {
   }
 
  private:
-  static Values::Cell Empty(Type type) {
-    Values::Cell cell{.type = type};
-    if (type == Type::kInt || type == Type::kDuration) {
-      cell.value = std::int64_t{0};
-    } else if (type == Type::kBool || type == Type::kBlock) {
-      cell.value = false;
-    } else if (type == Type::kStringList) {
-      cell.value = std::vector<std::string>{};
+  using Paths = std::vector<std::string>;
+
+  void SetDefault(const Option& option, const std::string& path) {
+    if (option.type == Type::kUnsupported) {
+      return;
     }
-    return cell;
+    values_.cells[path] = EmptyCell(option.type);
+    if (!option.default_value.empty()) {
+      const std::string problem = Set(path, ParseCell(option, option.default_value, ""));
+      SIGNET_CHECK(problem.empty(), option.path + ": " + problem);
+      values_.cells[path].given = false;
+    }
+  }
+
+  /// Set keeps the cell, or returns what is wrong with it.
+  std::string Set(const std::string& path, Result<Values::Cell> cell) {
+    if (!cell.ok()) {
+      return cell.error().message;
+    }
+    values_.cells[path] = std::move(cell).value();
+    return "";
+  }
+
+  void CheckGiven(const Option& option, const std::string& path) {
+    // A key that was set, but wrongly, has had its message.
+    if (!values_.cells[path].given && seen_.count(path) == 0) {
+      problems_.push_back((file_.empty() ? "" : file_ + ": ") + path +
+                          ": is required; set it in the file" +
+                          (option.flag.empty() ? "" : " or with -" + option.flag));
+    }
+  }
+
+  /// PathsOf gives an option's places in this file: one, or one for each name.
+  Paths PathsOf(const Option& option) const {
+    const auto [before, after] = SplitWildcard(option.path);
+    if (before.empty()) {
+      return {option.path};
+    }
+    Paths paths;
+    for (const std::string& name : values_.Names(before)) {
+      paths.push_back(Values::PathOf(before, name) + after);
+    }
+    return paths;
+  }
+
+  /// PatternOf is the schema's path for one of the file, "*" for each name that the file chose, or
+  /// the path itself as far as the schema lacks it. A new name gets its defaults.
+  std::string PatternOf(const std::string& path) {
+    std::string pattern;
+    for (const std::string& key : SplitPath(path)) {
+      const std::string exact = JoinPath(pattern, key);
+      const std::string any = JoinPath(pattern, "*");
+      if (known_.count(any) != 0) {
+        AddName(pattern, NameOf(key));
+      }
+      pattern = known_.count(any) != 0 ? any : exact;
+    }
+    return pattern;
+  }
+
+  void AddName(const std::string& before, const std::string& name) {
+    std::vector<std::string>& names = values_.names[before];
+    if (std::find(names.begin(), names.end(), name) != names.end() || too_many_names_) {
+      return;
+    }
+    if (names.size() >= kMaxNames) {
+      too_many_names_ = true;
+      problems_.push_back(file_ + ": " + before + ": more than " + std::to_string(kMaxNames) +
+                          " names");
+      return;
+    }
+    names.push_back(name);
+    for (const Option& option : schema_) {
+      if (SplitWildcard(option.path).first == before) {
+        SetDefault(option, Values::PathOf(before, name) + SplitWildcard(option.path).second);
+      }
+    }
   }
 
   std::string Place(int line) const { return file_ + ":" + std::to_string(line); }
@@ -162,12 +175,13 @@ class Loader {
     if (item.path.empty() || (!skip_.empty() && item.path.starts_with(skip_ + "."))) {
       return "";
     }
+    const std::string pattern = PatternOf(item.path);
     const auto option = std::find_if(schema_.begin(), schema_.end(),
-                                     [&](const Option& o) { return o.path == item.path; });
-    const bool section = sections_.count(item.path) != 0;
+                                     [&](const Option& o) { return o.path == pattern; });
+    const bool section = sections_.count(pattern) != 0;
     if (option == schema_.end() && !section) {
       skip_ = item.path;
-      return Unknown(item.path);
+      return Unknown(pattern);
     }
     if (option != schema_.end() && option->type == Type::kUnsupported) {
       skip_ = item.path;
@@ -185,25 +199,26 @@ class Loader {
     if (!seen_.insert(item.path).second && item.kind != Kind::kObject) {
       return "is set twice";
     }
-    if (!KindFits(option.type, item.kind)) {
+    if (std::string problem = KindProblem(option.type, item.kind); !problem.empty()) {
       skip_ = item.kind == Kind::kObject ? item.path : skip_;
-      return "expects " + std::string(Expected(option.type)) + ", found " +
-             std::string(JsonKindName(item.kind));
+      return problem;
     }
+    const std::string place = Place(item.line);
     if (option.type == Type::kBlock) {
-      values_.cells[option.path] = {Type::kBlock, true, true, Place(item.line)};
-      return "";
+      values_.cells[item.path] = {Type::kBlock, true, true, place};
+      return option.validate ? option.validate(NameOf(SplitLast(item.path).second)) : "";
     }
-    return option.type == Type::kStringList ? SetList(option, item.list, Place(item.line))
-                                            : SetText(option, item.text, Place(item.line));
+    return Set(item.path, option.type == Type::kStringList ? ParseListCell(option, item.list, place)
+                                                           : ParseCell(option, item.text, place));
   }
 
   std::string Unknown(const std::string& path) const {
-    const std::string parent = ParentOf(path);
+    const auto [parent, key] = SplitLast(path);
     std::set<std::string> siblings;
-    const auto add = [&](const std::string& known) {
-      if (ParentOf(known) == parent) {
-        siblings.insert(known.substr(parent.empty() ? 0 : parent.size() + 1));
+    const auto add = [&siblings, &parent = parent](const std::string& known) {
+      const auto [above, last] = SplitLast(known);
+      if (above == parent) {
+        siblings.insert(last);
       }
     };
     for (const std::string& known : sections_) {
@@ -215,7 +230,7 @@ class Loader {
       }
     }
     const std::vector<std::string> names(siblings.begin(), siblings.end());
-    const std::string near = Nearest(path.substr(parent.empty() ? 0 : parent.size() + 1), names);
+    const std::string near = Nearest(key, names);
     if (!near.empty()) {
       return "unknown key; did you mean \"" + near + "\"?";
     }
@@ -226,94 +241,18 @@ class Loader {
     return text;
   }
 
-  std::string SetList(const Option& option, const std::vector<std::string>& list,
-                      const std::string& place) {
-    for (const std::string& item : list) {
-      const std::string problem = option.validate ? option.validate(item) : "";
-      if (!problem.empty()) {
-        return problem;
-      }
-    }
-    values_.cells[option.path] = {Type::kStringList, list, true, place};
-    return "";
-  }
-
-  // SetText returns "" or what is wrong with the text.
-  std::string SetText(const Option& option, const std::string& text, const std::string& place) {
-    if (option.type == Type::kStringList) {
-      return SetList(option, SplitCommas(text), place);
-    }
-    Values::Cell cell{.type = option.type, .value = text, .given = true, .place = place};
-    if (option.type == Type::kInt) {
-      std::int64_t number = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-      if (error != std::errc() || end != text.data() + text.size() || text.empty()) {
-        return "\"" + text.substr(0, 64) + "\" is not a whole number";
-      }
-      cell.value = number;
-    } else if (option.type == Type::kBool) {
-      if (text != "true" && text != "false") {
-        return "expects true or false";
-      }
-      cell.value = text == "true";
-    } else if (option.type == Type::kDuration) {
-      const Result<std::int64_t> duration = ParseDurationMs(text);
-      if (!duration.ok()) {
-        return duration.error().message;
-      }
-      cell.value = *duration;
-    }
-    const std::string problem = option.validate ? option.validate(text) : "";
-    if (problem.empty()) {
-      values_.cells[option.path] = std::move(cell);
-    }
-    return problem;
-  }
-
   const std::vector<Option>& schema_;
   std::set<std::string> sections_;  // paths of objects that hold options
+  std::set<std::string> known_;     // sections and options
   std::set<std::string> seen_;      // options that the file has set, well or not
-  std::string skip_;                // below this path nothing more is reported
+  bool too_many_names_ = false;
+  std::string skip_;  // below this path nothing more is reported
   std::string file_;
   Values values_;
   std::vector<std::string> problems_;
 };
 
 }  // namespace
-
-const Values::Cell& Values::At(std::string_view path, Type type) const {
-  const auto found = cells.find(path);
-  SIGNET_CHECK(found != cells.end(),
-               "configuration key that the schema lacks: " + std::string(path));
-  SIGNET_CHECK(found->second.type == type,
-               "configuration key of another type: " + std::string(path));
-  return found->second;
-}
-
-const std::string& Values::String(std::string_view path) const {
-  return std::get<std::string>(At(path, Type::kString).value);
-}
-std::int64_t Values::Int(std::string_view path) const {
-  return std::get<std::int64_t>(At(path, Type::kInt).value);
-}
-bool Values::Bool(std::string_view path) const {
-  return std::get<bool>(At(path, Type::kBool).value);
-}
-std::int64_t Values::Milliseconds(std::string_view path) const {
-  return std::get<std::int64_t>(At(path, Type::kDuration).value);
-}
-std::int64_t Values::Seconds(std::string_view path) const {
-  return (Milliseconds(path) + 999) / 1000;
-}
-const std::vector<std::string>& Values::List(std::string_view path) const {
-  return std::get<std::vector<std::string>>(At(path, Type::kStringList).value);
-}
-bool Values::Given(std::string_view path) const {
-  const auto found = cells.find(path);
-  SIGNET_CHECK(found != cells.end(),
-               "configuration key that the schema lacks: " + std::string(path));
-  return found->second.given;
-}
 
 Result<Values> LoadText(const std::vector<Option>& schema, const Source& source,
                         const std::map<std::string, std::string>& flags, const Check& check) {

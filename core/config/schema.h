@@ -21,14 +21,16 @@ enum class Type { kString, kInt, kBool, kDuration, kStringList, kBlock, kUnsuppo
 /// Option is one row of a program's schema table: parsing, defaults, flags, `--help`, validation
 /// and the reference page all come from it.
 struct Option {
-  std::string path;  ///< place in the file, e.g. "server.bind_port"
+  /// Place in the file, e.g. "server.bind_port". One key may be "*" ("clusters.*.audience"): the
+  /// file chooses names there, and each name has such an option, with its default.
+  std::string path;
   Type type = Type::kString;
   std::string default_value = {};  ///< as text; "" for none
   std::string flag = {};           ///< flag that overrides it, e.g. "serverPort"; "" for none
   std::string help = {};
   bool required = false;
   /// validate returns "" or what is wrong and what to do; runs on the text form (of each list
-  /// item).
+  /// item). Of a block it gets the block's name.
   std::function<std::string(const std::string&)> validate = {};
 };
 
@@ -45,6 +47,10 @@ class Values {
   const std::vector<std::string>& List(std::string_view path) const;
   /// Given: the path was set by file or flag, not by default; for a block: it is there.
   bool Given(std::string_view path) const;
+  /// Names lists what the file has chosen for "*" below a path, in its order.
+  std::vector<std::string> Names(std::string_view path) const;
+  /// PathOf gives the path of a name's block: "clusters.prod" of "clusters" and "prod".
+  static std::string PathOf(std::string_view path, const std::string& name);
 
   struct Cell {
     Type type = Type::kString;
@@ -53,6 +59,7 @@ class Values {
     std::string place = {};  ///< where it was set, e.g. "server.json:12" or "-serverPort"
   };
   std::map<std::string, Cell, std::less<>> cells;
+  std::map<std::string, std::vector<std::string>, std::less<>> names;
 
  private:
   const Cell& At(std::string_view path, Type type) const;

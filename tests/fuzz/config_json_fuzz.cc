@@ -15,6 +15,8 @@ const std::vector<signet::config::Option>& Schema() {
       {.path = "server.ratelimit.signing", .type = Type::kBool, .default_value = "true"},
       {.path = "plugins.KeyManager.disk", .type = Type::kBlock},
       {.path = "plugins.KeyManager.disk.plugin_data.keys_path"},
+      {.path = "clusters.*", .type = Type::kBlock},
+      {.path = "clusters.*.audience", .type = Type::kStringList, .default_value = "spire-server"},
       {.path = "server.jwt_issuer", .type = Type::kUnsupported, .help = "remove it"},
   };
   return schema;
@@ -32,6 +34,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   SIGNET_CHECK(values->Milliseconds("server.ca_ttl") >= 0, "a negative duration");
   for (const char c : values->String("server.trust_domain")) {
     SIGNET_CHECK(static_cast<unsigned char>(c) >= 0x20, "a control character in a value");
+  }
+  for (const std::string& name : values->Names("clusters")) {
+    const std::string cluster = signet::config::Values::PathOf("clusters", name);
+    SIGNET_CHECK(values->Given(cluster), "a name that the file does not have");
+    values->List(cluster + ".audience");  // aborts unless it is there
   }
   return 0;
 }
