@@ -22,9 +22,10 @@ constexpr double kLogBurst = 10;
 
 }  // namespace
 
-Acceptor::Acceptor(ServerShared& shared, ListenerState& listener, std::vector<Worker*> workers)
+Acceptor::Acceptor(ServerShared& shared, std::shared_ptr<ListenerState> listener,
+                   std::vector<Worker*> workers)
     : shared_(shared),
-      listener_(listener),
+      listener_(std::move(listener)),
       workers_(std::move(workers)),
       loop_(workers_.front()->loop()),
       log_bucket_(kLogsPerSecond, kLogBurst) {}
@@ -33,7 +34,7 @@ Acceptor::~Acceptor() = default;
 
 Status Acceptor::Start() {
   started_ = true;
-  return loop_.Add(listener_.fd(), *this, EPOLLIN);
+  return loop_.Add(listener_->fd(), *this, EPOLLIN);
 }
 
 void Acceptor::Stop() {
@@ -42,9 +43,9 @@ void Acceptor::Stop() {
   }
   started_ = false;
   loop_.timers().Cancel(*this);
-  loop_.Remove(listener_.fd(), *this);
-  listener_.unix_file.reset();
-  listener_.tcp.socket.Reset();
+  loop_.Remove(listener_->fd(), *this);
+  listener_->unix_file.reset();
+  listener_->tcp.socket.Reset();
 }
 
 void Acceptor::OnEvents(std::uint32_t) {
@@ -53,7 +54,7 @@ void Acceptor::OnEvents(std::uint32_t) {
 }
 
 bool Acceptor::AcceptOne() {
-  UniqueFd socket(::accept4(listener_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  UniqueFd socket(::accept4(listener_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (socket) {
     Admit(std::move(socket));
     return true;
@@ -67,15 +68,15 @@ bool Acceptor::AcceptOne() {
 }
 
 void Acceptor::Pause() {
-  loop_.Modify(listener_.fd(), *this, 0);
+  loop_.Modify(listener_->fd(), *this, 0);
   loop_.timers().Arm(*this, loop_.now() + kPause);
 }
 
-void Acceptor::OnTimer(MonoTime) { loop_.Modify(listener_.fd(), *this, EPOLLIN); }
+void Acceptor::OnTimer(MonoTime) { loop_.Modify(listener_->fd(), *this, EPOLLIN); }
 
 Result<std::shared_ptr<Peer>> Acceptor::Identify(const UniqueFd& socket, std::string& key) const {
   auto peer = std::make_shared<Peer>();
-  if (listener_.unix_file) {
+  if (listener_->unix_file) {
     SIGNET_TRY_ASSIGN(PeerProcess process, PinPeer(socket.get()));
     key = "uid:" + std::to_string(process.uid);
     peer->process = std::make_shared<const PeerProcess>(std::move(process));
@@ -94,14 +95,17 @@ void Acceptor::Admit(UniqueFd socket) {
   if (!peer.ok()) {
     return Refuse(peer.error().message);
   }
+  if (!listener_->account.empty()) {
+    key = "account:" + listener_->account;
+  }
   Result<std::shared_ptr<Slot>> slot =
-      shared_.peers.Admit(key, listener_.service.limits, loop_.now());
+      shared_.peers.Admit(key, listener_->service->limits, loop_.now());
   if (!slot.ok()) {
     return Refuse(slot.error().message);
   }
   shared_.gauges->connections_accepted.fetch_add(1, std::memory_order_relaxed);
   Worker& worker = *workers_[next_worker_++ % workers_.size()];
-  worker.Serve({.listener = &listener_,
+  worker.Serve({.listener = listener_,
                 .socket = std::move(socket),
                 .peer = *std::move(peer),
                 .peer_key = std::move(key),

@@ -10,12 +10,14 @@ namespace signet::rpc {
 /// and hands them to the workers in turn.
 class Acceptor final : public Source, public Timer {
  public:
-  Acceptor(ServerShared& shared, ListenerState& listener, std::vector<Worker*> workers);
+  Acceptor(ServerShared& shared, std::shared_ptr<ListenerState> listener,
+           std::vector<Worker*> workers);
   ~Acceptor() override;
 
   Status Start();
   /// Stop closes the listening socket and removes its file.
   void Stop();
+  const ListenerState& listener() const { return *listener_; }
 
  private:
   void OnEvents(std::uint32_t events) override;
@@ -27,7 +29,7 @@ class Acceptor final : public Source, public Timer {
   void Pause();
 
   ServerShared& shared_;
-  ListenerState& listener_;
+  const std::shared_ptr<ListenerState> listener_;
   const std::vector<Worker*> workers_;
   Loop& loop_;
   std::size_t next_worker_ = 0;

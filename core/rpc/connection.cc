@@ -28,7 +28,7 @@ Duration AgeWithJitter(Duration age, double jitter) {
 
 Connection::Connection(Setup setup)
     : loop_(*setup.loop),
-      service_(*setup.service),
+      service_(std::move(setup.service)),
       logger_(setup.logger),
       transport_(std::move(setup.transport)),
       peer_(std::move(setup.peer)),
@@ -38,7 +38,7 @@ Connection::Connection(Setup setup)
       on_closed_(std::move(setup.on_closed)),
       accepted_(loop_.now()),
       last_read_(loop_.now()),
-      age_limit_(AgeWithJitter(service_.limits.max_connection_age, setup.jitter)) {
+      age_limit_(AgeWithJitter(service_->limits.max_connection_age, setup.jitter)) {
   gauges_->connections_open.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -84,7 +84,7 @@ bool Connection::Handshake() {
 
 void Connection::StartHttp2() {
   handshake_wants_write_ = false;
-  http2_ = std::make_unique<Http2Connection>(Http2Connection::Setup{.service = &service_,
+  http2_ = std::make_unique<Http2Connection>(Http2Connection::Setup{.service = service_.get(),
                                                                     .loop = &loop_,
                                                                     .source = this,
                                                                     .peer = peer_,
@@ -262,7 +262,7 @@ ConnectionFacts Connection::Facts() const {
 }
 
 void Connection::WatchTime() {
-  const ConnectionVerdict verdict = JudgeConnection(Facts(), service_.limits, loop_.now());
+  const ConnectionVerdict verdict = JudgeConnection(Facts(), service_->limits, loop_.now());
   const MonoTime due =
       verdict.action == ConnectionVerdict::Action::kNone ? verdict.next : loop_.now();
   if (!closed_ && !discarded_ && due != MonoTime::max() && (!armed() || due < when())) {
@@ -274,7 +274,7 @@ void Connection::OnTimer(MonoTime now) {
   if (discarded_) {
     return Close(http2_->close_reason().empty() ? "finished" : http2_->close_reason());
   }
-  Act(JudgeConnection(Facts(), service_.limits, now));
+  Act(JudgeConnection(Facts(), service_->limits, now));
   if (!closed_) {
     WatchTime();
   }
@@ -311,14 +311,14 @@ void Connection::GoAway() {
   }
 }
 
-void Connection::Cancel() {
+void Connection::Cancel(const RpcStatus& status) {
   if (discarded_) {
     return;
   }
   if (http2_ == nullptr) {
-    return Close("server is shutting down");
+    return Close(status.message);
   }
-  http2_->CancelCalls({Code::kUnavailable, "server is shutting down"});
+  http2_->CancelCalls(status);
   http2_->Conclude();
 }
 

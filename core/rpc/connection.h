@@ -17,7 +17,7 @@ class Connection final : public Source, public Timer {
  public:
   struct Setup {
     Loop* loop;
-    const Service* service;
+    std::shared_ptr<const Service> service;
     Logger* logger;  ///< may be null
     std::unique_ptr<Transport> transport;
     std::shared_ptr<Peer> peer;
@@ -33,10 +33,11 @@ class Connection final : public Source, public Timer {
   Status Start();
   /// GoAway announces the end: open calls may finish, new ones go elsewhere.
   void GoAway();
-  /// Cancel ends every call with UNAVAILABLE and then the connection.
-  void Cancel();
+  /// Cancel ends every call with a status and then the connection.
+  void Cancel(const RpcStatus& status);
   void Close(std::string_view reason);
   const Peer& peer() const { return *peer_; }
+  const Service& service() const { return *service_; }
 
   std::size_t index = 0;  ///< in the owner's list
 
@@ -58,7 +59,7 @@ class Connection final : public Source, public Timer {
   void Act(const ConnectionVerdict& verdict);
 
   Loop& loop_;
-  const Service& service_;
+  const std::shared_ptr<const Service> service_;
   Logger* logger_;
   std::unique_ptr<Transport> transport_;
   std::shared_ptr<Peer> peer_;

@@ -1,6 +1,8 @@
 #include "core/rpc/server.h"
 
 #include <algorithm>
+#include <future>
+#include <map>
 
 #include "core/rpc/acceptor.h"
 
@@ -12,24 +14,30 @@ class ServerImpl final : public Server {
   ~ServerImpl() override { Stop(); }
 
   Status Init(ServerOptions options);
-  std::uint16_t tcp_port(std::size_t listener) const override {
-    return listeners_.at(listener)->tcp.port;
-  }
+  std::uint16_t tcp_port(std::size_t listener) const override { return tcp_ports_.at(listener); }
   ServerCounters counters() const override;
   void Drain(Duration grace) override;
   void CloseConnections(std::function<bool(const Peer&)> pick) override;
+  Result<ListenerId> AddListener(ListenerOptions options) override;
+  bool RemoveListener(ListenerId id, std::optional<RpcStatus> end) override;
 
  private:
-  Status Bind(ListenerOptions options);
+  static Result<std::shared_ptr<ListenerState>> Bind(ListenerOptions options);
   Status StartLoops(std::size_t count);
+  Result<ListenerId> Accept(std::shared_ptr<ListenerState> listener);
+  void OnFirstLoop(const std::function<void()>& work);
   void StopAccepting();
   void Stop();
   bool WaitEmpty(Duration grace);
 
   ServerShared shared_;
-  std::vector<std::unique_ptr<ListenerState>> listeners_;
+  std::vector<std::shared_ptr<ListenerState>> bound_;  ///< until the loops start
+  std::vector<std::uint16_t> tcp_ports_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  // Of the first loop, which accepts:
+  std::map<ListenerId, std::shared_ptr<Acceptor>> acceptors_;
+  ListenerId next_id_ = 1;
+  bool draining_ = false;
 };
 
 Status ServerImpl::Init(ServerOptions options) {
@@ -39,18 +47,22 @@ Status ServerImpl::Init(ServerOptions options) {
   shared_.clock = options.clock;
   shared_.logger = options.logger;
   for (ListenerOptions& listener : options.listeners) {
-    SIGNET_TRY(Bind(std::move(listener)));
+    SIGNET_TRY_ASSIGN(std::shared_ptr<ListenerState> state, Bind(std::move(listener)));
+    tcp_ports_.push_back(state->tcp.port);
+    bound_.push_back(std::move(state));
   }
   const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
   return StartLoops(options.loops > 0 ? options.loops : cores);
 }
 
-Status ServerImpl::Bind(ListenerOptions options) {
+Result<std::shared_ptr<ListenerState>> ServerImpl::Bind(ListenerOptions options) {
   if (options.unix_path.empty() == options.tcp_address.empty()) {
     return InvalidArgument("a listener needs either a socket path or a TCP address");
   }
-  auto state = std::make_unique<ListenerState>();
-  state->service = {std::move(options.methods), std::move(options.interceptor), options.limits};
+  auto state = std::make_shared<ListenerState>();
+  state->service = std::make_shared<const Service>(
+      Service{std::move(options.methods), std::move(options.interceptor), options.limits});
+  state->account = std::move(options.account);
   if (!options.unix_path.empty()) {
     SIGNET_TRY_ASSIGN(UnixSocketFile file,
                       UnixSocketFile::Listen(options.unix_path, options.unix_mode));
@@ -62,40 +74,87 @@ Status ServerImpl::Bind(ListenerOptions options) {
     SIGNET_TRY_ASSIGN(state->tcp, ListenTcp(options.tcp_address, options.tcp_port));
     state->tls = TlsAcceptor::Create(std::move(options.tls));
   }
-  listeners_.push_back(std::move(state));
-  return {};
+  return state;
 }
 
 Status ServerImpl::StartLoops(std::size_t count) {
-  std::vector<Worker*> workers;
   for (std::size_t i = 0; i < count; ++i) {
     SIGNET_TRY_ASSIGN(std::unique_ptr<Worker> worker, Worker::Create(shared_));
-    workers.push_back(worker.get());
     workers_.push_back(std::move(worker));
   }
-  for (const std::unique_ptr<ListenerState>& listener : listeners_) {
-    acceptors_.push_back(std::make_unique<Acceptor>(shared_, *listener, workers));
-    SIGNET_TRY(acceptors_.back()->Start());
+  for (std::shared_ptr<ListenerState>& listener : bound_) {
+    SIGNET_TRY(Accept(std::move(listener)));
   }
-  for (Worker* worker : workers) {
+  bound_.clear();
+  for (const std::unique_ptr<Worker>& worker : workers_) {
     worker->Start();
   }
   return {};
 }
 
+/// Accept starts taking connections: on the first loop, or before it runs.
+Result<ListenerId> ServerImpl::Accept(std::shared_ptr<ListenerState> listener) {
+  std::vector<Worker*> workers;
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    workers.push_back(worker.get());
+  }
+  auto acceptor = std::make_shared<Acceptor>(shared_, std::move(listener), std::move(workers));
+  SIGNET_TRY(acceptor->Start());
+  acceptors_.emplace(next_id_, std::move(acceptor));
+  return next_id_++;
+}
+
+/// OnFirstLoop runs work on the loop that accepts and waits for it.
+void ServerImpl::OnFirstLoop(const std::function<void()>& work) {
+  std::promise<void> done;
+  workers_.front()->loop().PostFunction([&work, &done] {
+    work();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+Result<ListenerId> ServerImpl::AddListener(ListenerOptions options) {
+  if (options.unix_path.empty()) {
+    return InvalidArgument("only a Unix socket can be added to a running server");
+  }
+  SIGNET_TRY_ASSIGN(std::shared_ptr<ListenerState> listener, Bind(std::move(options)));
+  Result<ListenerId> id = FailedPrecondition("the server is shutting down");
+  OnFirstLoop([this, &listener, &id] {
+    if (!draining_) {
+      id = Accept(std::move(listener));
+    }
+  });
+  return id;
+}
+
+bool ServerImpl::RemoveListener(ListenerId id, std::optional<RpcStatus> end) {
+  bool found = false;
+  OnFirstLoop([this, id, &end, &found] {
+    const auto acceptor = acceptors_.find(id);
+    if (acceptor == acceptors_.end()) {
+      return;
+    }
+    found = true;
+    acceptor->second->Stop();
+    // Behind the connections that were accepted before, which are on their way to their loops.
+    for (const std::unique_ptr<Worker>& worker : workers_) {
+      worker->loop().PostFunction([w = worker.get(), service = acceptor->second->listener().service,
+                                   end] { w->End(*service, end); });
+    }
+    workers_.front()->loop().Bury(std::move(acceptor->second));
+    acceptors_.erase(acceptor);
+  });
+  return found;
+}
+
 void ServerImpl::StopAccepting() {
-  // On the loop that accepts, and waited for: afterwards nothing new arrives.
-  auto stopped = std::make_shared<std::atomic<bool>>(false);
-  workers_.front()->loop().PostFunction([this, stopped] {
-    for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) {
+  OnFirstLoop([this] {
+    draining_ = true;
+    for (const auto& [id, acceptor] : acceptors_) {
       acceptor->Stop();
     }
-    const std::lock_guard lock(shared_.mutex);
-    *stopped = true;
-    shared_.emptied.notify_all();
   });
-  std::unique_lock lock(shared_.mutex);
-  shared_.emptied.wait(lock, [&stopped] { return stopped->load(); });
 }
 
 void ServerImpl::Stop() {
@@ -103,7 +162,7 @@ void ServerImpl::Stop() {
     worker->Stop();
   }
   // The loops' threads have ended: the rest happens here, alone.
-  for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) {
+  for (const auto& [id, acceptor] : acceptors_) {
     acceptor->Stop();
   }
   acceptors_.clear();

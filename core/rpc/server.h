@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,7 +75,13 @@ struct ListenerOptions {
   MethodTable methods = {};
   Interceptor interceptor = {};  ///< may be empty
   Limits limits = {};
+  /// Whose peers are counted as one, under this name, by limits and fair shares, whoever they are;
+  /// empty: each uid or address counts for itself.
+  std::string account = {};
 };
+
+/// ListenerId names a listener that was added at run time.
+using ListenerId = std::uint64_t;
 
 /// ServerOptions for Server::Start.
 struct ServerOptions {
@@ -108,6 +115,16 @@ class Server {
   /// tcp_port of the n-th listener in the options, after the kernel chose.
   virtual std::uint16_t tcp_port(std::size_t listener) const = 0;
   virtual ServerCounters counters() const = 0;
+
+  /// AddListener serves one more Unix socket; clients may connect when it returns. It costs one
+  /// descriptor and no thread, is bound by the rules of Start, and shares the server's counts.
+  /// FAILED_PRECONDITION once the server drains. Any thread but an event loop.
+  virtual Result<ListenerId> AddListener(ListenerOptions options) = 0;
+  /// RemoveListener stops accepting and removes the socket's file, unless another has taken its
+  /// place, before it returns. Then its calls end with `end`; without one they may finish, and the
+  /// connections end after them. False: there is no such listener. Any thread but an event loop.
+  virtual bool RemoveListener(ListenerId id, std::optional<RpcStatus> end) = 0;
+
   /// Drain stops accepting, sends GOAWAY, waits for calls to end at most `grace`, then cancels the
   /// rest.
   virtual void Drain(Duration grace) = 0;

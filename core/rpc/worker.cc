@@ -47,7 +47,7 @@ void Worker::Open(Admitted admitted) {
   }
   auto connection = std::make_shared<Connection>(
       Connection::Setup{.loop = loop_.get(),
-                        .service = &admitted.listener->service,
+                        .service = admitted.listener->service,
                         .logger = shared_.logger,
                         .transport = *std::move(transport),
                         .peer = std::move(admitted.peer),
@@ -105,7 +105,21 @@ void Worker::GoAway() {
 
 void Worker::Cancel() {
   for (std::size_t i = connections_.size(); i > 0; --i) {
-    connections_[i - 1]->Cancel();
+    connections_[i - 1]->Cancel({Code::kUnavailable, "server is shutting down"});
+  }
+}
+
+void Worker::End(const Service& service, const std::optional<RpcStatus>& status) {
+  for (std::size_t i = connections_.size(); i > 0; --i) {
+    Connection& connection = *connections_[i - 1];
+    if (&connection.service() != &service) {
+      continue;
+    }
+    if (status) {
+      connection.Cancel(*status);
+    } else {
+      connection.GoAway();
+    }
   }
 }
 

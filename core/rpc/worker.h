@@ -17,9 +17,10 @@
 namespace signet::rpc {
 
 /// ListenerState is a listener as it serves: immutable but for its sockets, which belong to the
-/// first loop.
+/// first loop. Its service lives as long as the last connection that it accepted.
 struct ListenerState {
-  Service service;
+  std::shared_ptr<const Service> service;
+  std::string account;  ///< what its peers count as; empty: each for itself
   std::optional<UnixSocketFile> unix_file;
   TcpSocket tcp;
   std::unique_ptr<TlsAcceptor> tls;
@@ -39,7 +40,7 @@ struct ServerShared {
 
 /// Admitted is an accepted socket on its way to the loop that will serve it.
 struct Admitted {
-  const ListenerState* listener;
+  std::shared_ptr<const ListenerState> listener;
   UniqueFd socket;
   std::shared_ptr<Peer> peer;
   std::string peer_key;
@@ -62,6 +63,9 @@ class Worker {
   // On the loop:
   void GoAway();
   void Cancel();
+  /// End ends the connections of one listener: with a status their calls end so, without one they
+  /// may finish.
+  void End(const Service& service, const std::optional<RpcStatus>& status);
   void CloseIf(const std::function<bool(const Peer&)>& pick);
 
  private:
