@@ -1,7 +1,5 @@
 #pragma once
 
-// Private to core/crypto.
-
 #include <string_view>
 
 #include "core/base/result.h"
