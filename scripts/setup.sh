@@ -10,7 +10,7 @@ signet_packages() {
   case $1 in
     build) echo build-essential cmake ninja-build ccache pkg-config libssl-dev libnghttp2-dev libgrpc++-dev \
       libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libsqlite3-dev libspdlog-dev nlohmann-json3-dev \
-      catch2 python3 ;;
+      catch2 python3 libcurl4-openssl-dev libyaml-cpp-dev ;;
     tests) echo openssl nghttp2-client python3-cryptography procps ;;
     interop) echo python3-venv ;;
     fuzz) echo clang-14 libclang-rt-14-dev llvm-14 ;;

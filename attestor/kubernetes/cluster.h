@@ -22,6 +22,8 @@ struct ClusterOptions {
   bool watch = true;
   KeySetOptions keys = {};  ///< remote mode
   TokenReuse token_reuse = TokenReuse::kAfterHalfLife;
+  /// The only labels of pods that FindPod, KnownPod and PodsOnNode tell. Nodes have all of theirs.
+  std::set<std::string> pod_label_keys = {};
 };
 
 /// ClusterHealth for logs and health pages.
@@ -47,7 +49,8 @@ class Cluster {
   virtual TokenUses& token_uses() = 0;
 
   /// FindPod asks the index, and on a miss the API server once, if namespace and name are given.
-  /// NOT_FOUND: there is no such pod, or its uid is another one. Blocks on a miss.
+  /// NOT_FOUND: there is no such pod, or its uid is another one. Blocks on a miss. Remote mode has
+  /// no right to ask: FAILED_PRECONDITION, as FindNode.
   virtual Result<PodPtr> FindPod(const PodRef& ref) = 0;
   /// FindNode: the same for a node.
   virtual Result<NodePtr> FindNode(std::string_view name) = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,18 +28,21 @@ struct Page {
   std::string resource_version;
   std::string continue_token;  ///< empty on the last page
 };
+/// INVALID_ARGUMENT also if there is no `items`: an empty answer is not an empty cluster.
 Result<Page<Pod>> ParsePodList(std::string_view json, PodDetail detail);
 Result<Page<Node>> ParseNodeList(std::string_view json);
 
-/// WatchEvent is one line of a watch (kubernetes.md §6). kGone: 410, list again.
+/// WatchEvent is one line of a watch (kubernetes.md §6). kGone: 410, list again. kMalformed: an
+/// object of a form that Kubernetes never gives; what was known under its uid holds no longer.
 template <class T>
 struct WatchEvent {
-  enum class Kind : std::uint8_t { kSet, kDeleted, kBookmark, kGone, kError };
+  enum class Kind : std::uint8_t { kSet, kDeleted, kBookmark, kMalformed, kGone, kError };
   Kind kind = Kind::kError;
-  T object = {};                 ///< kSet and kDeleted
-  std::string resource_version;  ///< kSet, kDeleted and kBookmark
-  std::string message;           ///< kGone and kError
+  T object = {};                 ///< kSet and kDeleted; kMalformed: uid and name, or empty
+  std::string resource_version;  ///< all but kGone and kError
+  std::string message;           ///< kMalformed, kGone and kError
 };
+/// INVALID_ARGUMENT: the line is no event at all.
 Result<WatchEvent<Pod>> ParsePodEvent(std::string_view line, PodDetail detail);
 Result<WatchEvent<Node>> ParseNodeEvent(std::string_view line);
 

@@ -21,26 +21,26 @@ enum class ContainerKind : std::uint8_t { kRegular, kInit, kEphemeral };
 
 /// Container is what a pod's spec says of one.
 struct Container {
-  std::string name;
-  std::string image;
+  std::string name = {};
+  std::string image = {};
   ContainerKind kind = ContainerKind::kRegular;
   friend bool operator==(const Container&, const Container&) = default;
 };
 
 /// ContainerStatus is what the kubelet says of one that it has started.
 struct ContainerStatus {
-  std::string name;
-  std::string container_id;  ///< without the runtime's "scheme://"; empty until it is started
-  std::string image;
-  std::string image_id;
+  std::string name = {};
+  std::string container_id = {};  ///< without the runtime's "scheme://"; empty until it is started
+  std::string image = {};
+  std::string image_id = {};
   ContainerKind kind = ContainerKind::kRegular;
   friend bool operator==(const ContainerStatus&, const ContainerStatus&) = default;
 };
 
 struct Owner {
-  std::string kind;
-  std::string name;
-  std::string uid;
+  std::string kind = {};
+  std::string name = {};
+  std::string uid = {};
   friend bool operator==(const Owner&, const Owner&) = default;
 };
 
@@ -50,12 +50,12 @@ using Labels = std::vector<std::pair<std::string, std::string>>;  ///< in the ob
 /// account have the form that Kubernetes gives them, so that they may be put into a SPIFFE ID.
 /// Immutable and shared.
 struct Pod {
-  std::string uid;
-  std::string namespace_name;
-  std::string name;
-  std::string service_account;  ///< empty for mirror pods
-  std::string node_name;        ///< empty until it is scheduled
-  std::string host_ip;          ///< of its node, as status.hostIP says; may be empty
+  std::string uid = {};
+  std::string namespace_name = {};
+  std::string name = {};
+  std::string service_account = {};  ///< empty for mirror pods
+  std::string node_name = {};        ///< empty until it is scheduled
+  std::string host_ip = {};          ///< of its node, as status.hostIP says; may be empty
   PodPhase phase = PodPhase::kUnknown;
   /// deletionTimestamp: set as soon as deletion was asked for; the moment at which its grace ends.
   std::optional<SystemTime> deletion = {};
@@ -70,8 +70,8 @@ struct Pod {
 using PodPtr = std::shared_ptr<const Pod>;
 
 struct Node {
-  std::string uid;
-  std::string name;
+  std::string uid = {};
+  std::string name = {};
   Labels labels = {};
   friend bool operator==(const Node&, const Node&) = default;
 };
@@ -82,7 +82,7 @@ enum class PodDetail : std::uint8_t { kIdentity, kFull };
 
 /// PodRef names a pod. The uid decides; namespace and name help to find it.
 struct PodRef {
-  std::string uid;
+  std::string uid = {};
   std::string namespace_name = {};
   std::string name = {};
 };
