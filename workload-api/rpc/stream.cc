@@ -31,44 +31,117 @@ Stream::Stream(std::shared_ptr<WorkloadApi::Shared> shared, std::shared_ptr<rpc:
                svids::Topic topic)
     : shared_(std::move(shared)), call_(std::move(call)), topic_(topic) {}
 
-void Stream::Begin() {
-  if (!shared_->pool.Submit([self = shared_from_this()] { self->AttestAndSubscribe(); })) {
+void Stream::Begin() { Wake(); }
+
+void Stream::Wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    again_ = true;
+    if (over_ || busy_) {
+      return;
+    }
+    busy_ = true;
+  }
+  Submit();
+}
+
+void Stream::Submit() {
+  if (!shared_->pool.Submit([self = shared_from_this()] { self->Run(); })) {
     Finish(ResourceExhausted("the agent is busy; try again"));
   }
 }
 
-void Stream::AttestAndSubscribe() {
-  if (call_->over()) {
-    return;
+void Stream::Run() {
+  {
+    const std::lock_guard lock(mutex_);
+    again_ = false;
   }
-  Result<attestor::AttestedWorkload> workload =
+  if (!call_->over()) {
+    AttestAndServe();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (over_ || !again_) {
+      busy_ = false;
+      return;
+    }
+  }
+  Submit();
+}
+
+void Stream::AttestAndServe() {
+  const Result<attestor::AttestedWorkload> workload =
       shared_->attestor.Attest(*call_->info().peer->process);
   if (!workload.ok()) {
     shared_->logger.Warn("workload not attested",
                          {{"pid", call_->info().peer->process->pid}, {"error", workload.error()}});
-    Finish(std::move(workload).error());
+    Finish(workload.error());
     return;
   }
-  selectors_ = workload->selectors;
+  if (!IsSameCaller(*workload)) {
+    shared_->logger.Warn("workload changed under an open stream; the stream is ended",
+                         {{"workload", workload->description}});
+    Finish(PermissionDenied(
+        "the calling process is no longer what it was when it opened this stream"));
+    return;
+  }
+  if (workload->pending.empty()) {
+    Serve(*workload);
+  } else {
+    shared_->logger.Debug("workload waits", {{"pid", call_->info().peer->process->pid},
+                                             {"reason", workload->pending}});
+  }
+  KeepWatch(workload->watch);
+}
+
+bool Stream::IsSameCaller(const attestor::AttestedWorkload& workload) {
+  if (!anchor_) {
+    anchor_ = workload.anchor;
+  }
+  const bool by_selectors = workload.anchor.empty() && subscribed_;
+  return *anchor_ == workload.anchor && (!by_selectors || *subscribed_ == workload.selectors);
+}
+
+void Stream::Serve(const attestor::AttestedWorkload& workload) {
+  if (subscribed_ && *subscribed_ == workload.selectors) {
+    WriteNewest();
+  } else {
+    Subscribe(workload);
+  }
+}
+
+void Stream::Subscribe(const attestor::AttestedWorkload& workload) {
+  std::unique_ptr<svids::Hub::Subscription> former;  // ends outside of the lock, as all that follow
+  std::optional<svids::Update> outdated;
+  std::vector<std::shared_ptr<void>> deliveries;
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    number = ++subscription_number_;
+    former.swap(subscription_);
+    outdated.swap(pending_);
+    deliveries.swap(deliveries_);
+  }
   svids::Hub::Opened opened = shared_->hub.Subscribe(
-      selectors_, topic_, [weak = weak_from_this()](const svids::Update& update) {
+      workload.selectors, topic_, [weak = weak_from_this(), number](const svids::Update& update) {
         if (const auto self = weak.lock()) {
-          self->Take(update);
+          self->Take(number, update);
         }
       });
   if (opened.subscription == nullptr) {
-    LogRefusal(*workload, opened.first.status);
+    LogRefusal(workload, opened.first.status);
     Finish(opened.first.status);
     return;
   }
+  subscribed_ = workload.selectors;
+  written_version_ = 0;
   {
     const std::lock_guard lock(mutex_);
     if (!over_) {
       subscription_.swap(opened.subscription);
     }
   }
-  // If the stream is over, the subscription ends here, outside the lock.
-  WriteNewest(opened.first);
+  Write(opened.first);
 }
 
 void Stream::LogRefusal(const attestor::AttestedWorkload& workload, const Status& status) {
@@ -79,65 +152,67 @@ void Stream::LogRefusal(const attestor::AttestedWorkload& workload, const Status
   }
 }
 
-void Stream::Take(const svids::Update& update) {
-  if (!update.status.ok()) {
+void Stream::Take(std::uint64_t subscription, const svids::Update& update) {
+  bool ends = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (over_ || subscription != subscription_number_) {
+      return;
+    }
+    ends = !update.status.ok();
+    if (!ends) {
+      if (pending_) {
+        deliveries_.push_back(std::move(pending_->delivery));
+      }
+      pending_ = update;
+    }
+  }
+  if (ends) {
     Finish(update.status);
     return;
   }
-  {
-    const std::lock_guard lock(mutex_);
-    if (over_) {
-      return;
-    }
-    if (pending_) {
-      deliveries_.push_back(std::move(pending_->delivery));
-    }
-    pending_ = update;
-    if (queued_) {
-      return;
-    }
-    queued_ = true;
-  }
-  if (!shared_->pool.Submit([self = shared_from_this()] { self->AttestAgainAndWrite(); })) {
-    Finish(Unavailable("the agent is busy; open the stream again"));
-  }
+  Wake();
 }
 
-void Stream::AttestAgainAndWrite() {
+void Stream::WriteNewest() {
   std::optional<svids::Update> update;
   std::vector<std::shared_ptr<void>> deliveries;  // let go at the end: then the update is written
   {
     const std::lock_guard lock(mutex_);
-    queued_ = false;
     update.swap(pending_);
     deliveries.swap(deliveries_);
   }
-  if (!update || call_->over()) {
-    return;
+  if (update) {
+    Write(*update);
   }
-  const Result<attestor::AttestedWorkload> workload =
-      shared_->attestor.Attest(*call_->info().peer->process);
-  if (!workload.ok()) {
-    Finish(workload.error());
-    return;
-  }
-  if (workload->selectors != selectors_) {
-    shared_->logger.Warn("workload changed under an open stream; the stream is ended",
-                         {{"workload", workload->description}});
-    Finish(PermissionDenied(
-        "the calling process is no longer what it was when it opened this stream"));
-    return;
-  }
-  WriteNewest(*update);
 }
 
-void Stream::WriteNewest(const svids::Update& update) {
-  const std::lock_guard lock(mutex_);  // orders the first state and an update that overtook it
-  if (over_ || update.version <= written_version_) {
+void Stream::Write(const svids::Update& update) {
+  if (update.version <= written_version_) {
     return;
   }
   written_version_ = update.version;
+  // A new subscription may give what the former one gave.
+  if (written_ != nullptr && *written_ == *update.message) {
+    return;
+  }
+  written_ = update.message;
   call_->WriteLatest(update.message);
+}
+
+void Stream::KeepWatch(const attestor::AttestedWorkload::Watch& watch) {
+  std::shared_ptr<void> next;
+  if (watch != nullptr) {
+    next = watch([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) {
+        self->Wake();
+      }
+    });
+  }
+  const std::lock_guard lock(mutex_);
+  if (!over_) {
+    watch_.swap(next);
+  }
 }
 
 void Stream::Finish(const Status& status) { call_->Finish(rpc::RpcStatus::Of(status)); }
@@ -146,11 +221,13 @@ void Stream::Over() {
   std::unique_ptr<svids::Hub::Subscription> subscription;
   std::optional<svids::Update> pending;
   std::vector<std::shared_ptr<void>> deliveries;
+  std::shared_ptr<void> watch;
   const std::lock_guard lock(mutex_);
   over_ = true;
   subscription.swap(subscription_);
   pending.swap(pending_);
   deliveries.swap(deliveries_);
+  watch.swap(watch_);
 }
 
 }  // namespace signet::agent_rpc

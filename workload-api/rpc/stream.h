@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "attestor/workload/attestor.h"
@@ -32,10 +33,15 @@ class StreamCounts {
 
 /// Stream is one open stream of the Workload API.
 ///
-///   opened (event loop) → attested and subscribed (pool) → first state → [update → attested again
-///   (pool) → written]* → over
+///   opened (event loop) → attested (pool) ─┬→ facts are missing: waits for them, holds no thread
+///                                          └→ subscribed → first state
+///   then, at each update and whenever the attestor says that its answer may have changed:
+///   attested again (pool) ─┬→ the same selectors: the newest update is written
+///                          ├→ others, same anchor: subscribed anew, its state is written
+///                          └→ another anchor, or gone: over
 ///
-/// Updates that come while one is being attested are coalesced: the newest is written, once.
+/// At most one task of a stream is queued or running. Updates that come meanwhile are coalesced:
+/// the newest is written, once.
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   Stream(std::shared_ptr<WorkloadApi::Shared> shared, std::shared_ptr<rpc::Call> call,
@@ -47,26 +53,39 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void Over();
 
  private:
-  void AttestAndSubscribe();
-  void Take(const svids::Update& update);
-  void AttestAgainAndWrite();
-  void WriteNewest(const svids::Update& update);
+  void Wake();
+  void Submit();
+  void Run();
+  void AttestAndServe();
+  bool IsSameCaller(const attestor::AttestedWorkload& workload);
+  void Serve(const attestor::AttestedWorkload& workload);
+  void Subscribe(const attestor::AttestedWorkload& workload);
+  void WriteNewest();
+  void Write(const svids::Update& update);
+  void KeepWatch(const attestor::AttestedWorkload::Watch& watch);
+  void Take(std::uint64_t subscription, const svids::Update& update);
   void Finish(const Status& status);
   void LogRefusal(const attestor::AttestedWorkload& workload, const Status& status);
 
   const std::shared_ptr<WorkloadApi::Shared> shared_;
   const std::shared_ptr<rpc::Call> call_;
   const svids::Topic topic_;
-  std::vector<spiffe::Selector>
-      selectors_;  ///< set by the first attestation, before any update can come
+
+  // Of the running task alone.
+  std::optional<std::string> anchor_;  ///< of the first attestation
+  std::optional<std::vector<spiffe::Selector>> subscribed_;
+  std::uint64_t written_version_ = 0;
+  std::shared_ptr<const std::string> written_;
 
   std::mutex mutex_;
   bool over_ = false;
-  bool queued_ = false;
-  std::uint64_t written_version_ = 0;
+  bool busy_ = false;   ///< a task is queued or running
+  bool again_ = false;  ///< something came up since it began
+  std::uint64_t subscription_number_ = 0;
   std::optional<svids::Update> pending_;
   std::vector<std::shared_ptr<void>> deliveries_;  ///< of updates that `pending_` has replaced
   std::unique_ptr<svids::Hub::Subscription> subscription_;
+  std::shared_ptr<void> watch_;
 };
 
 /// Shared is what all streams of one WorkloadApi use.

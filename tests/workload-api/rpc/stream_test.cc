@@ -1,0 +1,250 @@
+#include <condition_variable>
+#include <mutex>
+
+#include "core/rpc/methods.h"
+#include "tests/ca/rpc/fake_call.h"
+#include "tests/support/result.h"
+#include "tests/workload-api/svids/entries.h"
+#include "workload-api/rpc/workload_api.h"
+#include "workload.pb.h"
+
+namespace signet::agent_rpc {
+namespace {
+
+using attestor::AttestedWorkload;
+using namespace svids::test;
+
+const spiffe::Selector kNs = {"k8s", "ns:shop"};
+const spiffe::Selector kContainer = {"k8s", "container-name:app"};
+
+/// FakeAttestor answers what a test wants and lets it say that the answer may have changed.
+class FakeAttestor final : public attestor::WorkloadAttestor {
+ public:
+  Result<AttestedWorkload> Attest(const rpc::PeerProcess&) override {
+    const std::lock_guard lock(mutex_);
+    ++asked_;
+    changed_state_.notify_all();
+    return answer_;
+  }
+  void Answer(Result<AttestedWorkload> answer) {
+    if (answer.ok()) {
+      answer->watch = [this](std::function<void()> call) {
+        const std::lock_guard lock(mutex_);
+        watcher_ = std::move(call);
+        changed_state_.notify_all();
+        return std::make_shared<int>();
+      };
+    }
+    const std::lock_guard lock(mutex_);
+    answer_ = std::move(answer);
+  }
+  /// TellChange waits for a watcher and calls it.
+  void TellChange() {
+    std::function<void()> watcher;
+    {
+      std::unique_lock lock(mutex_);
+      Wait(lock, [this] { return watcher_ != nullptr; });
+      watcher.swap(watcher_);
+    }
+    watcher();
+  }
+  void WaitAsked(int times) {
+    std::unique_lock lock(mutex_);
+    Wait(lock, [&] { return asked_ >= times; });
+  }
+  int asked() const {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+ private:
+  template <class Condition>
+  void Wait(std::unique_lock<std::mutex>& lock, const Condition& condition) {
+    REQUIRE(changed_state_.wait_for(lock, std::chrono::seconds(20), condition));
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_state_;
+  Result<AttestedWorkload> answer_ = AttestedWorkload{};
+  std::function<void()> watcher_;
+  int asked_ = 0;
+};
+
+AttestedWorkload InPod(std::vector<spiffe::Selector> selectors, std::string pending = {}) {
+  AttestedWorkload workload{.selectors = std::move(selectors), .description = "pod shop/a"};
+  workload.anchor = "pod 1";
+  workload.pending = std::move(pending);
+  return workload;
+}
+
+/// World has an identity for a pod and one for a container of it.
+struct World {
+  World() {
+    cache.SetEntries({pod, app});
+    cache.PutSvid(pod, FakeSvid("pod"));
+    cache.PutSvid(app, FakeSvid("app"));
+    cache.SetBundle(FakeBundle("example.org", "root1"));
+    hub.Publish(cache.Take(kStart));
+    api.AddTo(methods);
+  }
+  std::shared_ptr<signet::test::FakeCall> Open() {
+    auto process = std::make_shared<rpc::PeerProcess>();
+    process->pid = 4711;
+    auto peer = std::make_shared<rpc::Peer>();
+    peer->process = std::move(process);
+    rpc::CallInfo info;
+    info.method = "/SpiffeWorkloadAPI/FetchX509SVID";
+    info.peer = std::move(peer);
+    auto call = std::make_shared<signet::test::FakeCall>(std::move(info));
+    handlers.push_back((*methods.Find(call->info().method))(call));
+    handlers.back()->OnMessage("");
+    handlers.back()->OnHalfClose();
+    return call;
+  }
+  ~World() {
+    for (const auto& handler : handlers) {
+      handler->OnDone();
+    }
+  }
+
+  svids::Entry pod = MakeEntry("1-pod", "/pod", {kNs});
+  svids::Entry app = MakeEntry("2-app", "/app", {kNs, kContainer});
+  svids::Cache cache{Td()};
+  svids::Hub hub{"starting"};
+  FakeAttestor attestor;
+  MemoryLogger logger;
+  WorkloadApi api{hub, attestor, logger};
+  rpc::MethodTable methods;
+  std::vector<std::unique_ptr<rpc::CallHandler>> handlers;
+};
+
+std::vector<std::string> Ids(const std::string& message) {
+  X509SVIDResponse response;
+  REQUIRE(response.ParseFromString(message));
+  std::vector<std::string> ids;
+  for (const auto& svid : response.svids()) {
+    ids.push_back(svid.spiffe_id());
+  }
+  return ids;
+}
+
+TEST_CASE("a stream of a pod gets more once its container is known, without a new call") {
+  World world;
+  world.attestor.Answer(InPod({kNs}));
+  const auto call = world.Open();
+  REQUIRE(call->WaitMessages(1).size() == 1);
+  CHECK(Ids(call->WaitMessages(1)[0]) == std::vector<std::string>{"spiffe://example.org/pod"});
+
+  world.attestor.Answer(InPod({kNs, kContainer}));
+  world.attestor.TellChange();
+  const auto messages = call->WaitMessages(2);
+  REQUIRE(messages.size() == 2);
+  CHECK(Ids(messages[1]) ==
+        std::vector<std::string>{"spiffe://example.org/pod", "spiffe://example.org/app"});
+  CHECK_FALSE(call->over());
+}
+
+TEST_CASE("a stream whose selectors change to others of no consequence is not told") {
+  World world;
+  world.attestor.Answer(InPod({kNs}));
+  const auto call = world.Open();
+  REQUIRE(call->WaitMessages(1).size() == 1);
+  world.attestor.Answer(InPod({kNs, {"k8s", "pod-label:a:b"}}));
+  world.attestor.TellChange();
+  world.attestor.Answer(InPod({kNs, kContainer}));
+  world.attestor.TellChange();
+  const auto messages = call->WaitMessages(2);
+  REQUIRE(messages.size() == 2);
+  CHECK(Ids(messages[1]).size() == 2);
+}
+
+TEST_CASE("a stream that loses its only identity by a change of its pod ends") {
+  World world;
+  world.attestor.Answer(InPod({kNs}));
+  const auto call = world.Open();
+  REQUIRE(call->WaitMessages(1).size() == 1);
+  world.attestor.Answer(InPod({{"k8s", "ns:other"}}));
+  world.attestor.TellChange();
+  CHECK(call->WaitFinished().code == Code::kPermissionDenied);
+  CHECK(world.logger.Contains("no identity issued"));
+}
+
+TEST_CASE("a stream whose caller is somewhere else by now ends") {
+  World world;
+  world.attestor.Answer(InPod({kNs}));
+  const auto call = world.Open();
+  REQUIRE(call->WaitMessages(1).size() == 1);
+  AttestedWorkload moved = InPod({kNs});
+  moved.anchor = "pod 2";
+  world.attestor.Answer(std::move(moved));
+  world.attestor.TellChange();
+  CHECK(call->WaitFinished().code == Code::kPermissionDenied);
+  CHECK(world.logger.Contains("workload changed"));
+}
+
+TEST_CASE(
+    "a stream whose facts are missing waits without an answer, and is served when they come") {
+  World world;
+  world.attestor.Answer(InPod({}, "nothing is known yet of pod 1"));
+  const auto call = world.Open();
+  world.attestor.WaitAsked(1);
+  world.attestor.Answer(InPod({kNs}));
+  world.attestor.TellChange();
+  REQUIRE(call->WaitMessages(1).size() == 1);
+  CHECK(Ids(call->WaitMessages(1)[0]).size() == 1);
+}
+
+TEST_CASE("a stream whose facts do not come ends with the reason") {
+  World world;
+  world.attestor.Answer(InPod({}, "nothing is known yet of pod 1"));
+  const auto call = world.Open();
+  world.attestor.WaitAsked(1);
+  world.attestor.Answer(Unavailable("the kubelet does not list it"));
+  world.attestor.TellChange();
+  const rpc::RpcStatus status = call->WaitFinished();
+  CHECK(status.code == Code::kUnavailable);
+  CHECK_THAT(status.message, Catch::Contains("kubelet"));
+}
+
+TEST_CASE("waiting streams hold no thread: a hundred of them do not keep another from its answer") {
+  World world;
+  world.attestor.Answer(InPod({}, "nothing is known yet of pod 1"));
+  std::vector<std::shared_ptr<signet::test::FakeCall>> waiting;
+  for (int i = 0; i < 100; ++i) {
+    waiting.push_back(world.Open());
+  }
+  world.attestor.WaitAsked(100);
+  world.attestor.Answer(InPod({kNs}));
+  CHECK(world.Open()->WaitMessages(1).size() == 1);
+  CHECK_FALSE(waiting[0]->over());
+}
+
+TEST_CASE("an update that comes while facts are missing is written when they are here") {
+  World world;
+  world.attestor.Answer(InPod({kNs}));
+  const auto call = world.Open();
+  REQUIRE(call->WaitMessages(1).size() == 1);
+  world.attestor.Answer(InPod({}, "nothing is known now of pod 1"));
+  world.attestor.TellChange();
+  const int before = world.attestor.asked();
+  world.cache.PutSvid(world.pod, FakeSvid("pod renewed"));
+  world.hub.Publish(world.cache.Take(kStart));
+  world.attestor.WaitAsked(before + 1);
+  CHECK(call->WaitMessages(1).size() == 1);
+  world.attestor.Answer(InPod({kNs}));
+  world.attestor.TellChange();
+  CHECK(call->WaitMessages(2).size() == 2);
+}
+
+TEST_CASE("without an anchor a caller is what its selectors say") {
+  World world;
+  world.attestor.Answer(AttestedWorkload{.selectors = {kNs}, .description = "pid 1"});
+  const auto call = world.Open();
+  REQUIRE(call->WaitMessages(1).size() == 1);
+  world.attestor.Answer(AttestedWorkload{.selectors = {kNs, kContainer}, .description = "pid 1"});
+  world.attestor.TellChange();
+  CHECK(call->WaitFinished().code == Code::kPermissionDenied);
+}
+
+}  // namespace
+}  // namespace signet::agent_rpc
