@@ -1,6 +1,7 @@
 #include "examples/mtls/connection.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -8,7 +9,6 @@
 #include <sys/time.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -26,20 +26,25 @@ using signet::UniqueFd;
 constexpr std::size_t kMaxLine = 4096;
 constexpr timeval kTimeout = {5, 0};
 
+// Looks a host's name up; an address needs no lookup.
 Result<sockaddr_in> ParseAddress(const std::string& address) {
-  sockaddr_in result{};
-  result.sin_family = AF_INET;
   const std::size_t colon = address.rfind(':');
-  if (colon == std::string::npos ||
-      inet_pton(AF_INET, address.substr(0, colon).c_str(), &result.sin_addr) != 1) {
+  if (colon == std::string::npos) {
     return signet::InvalidArgument(address + ": write an address like 127.0.0.1:8443");
   }
-  std::uint16_t port = 0;
-  const char* end = address.data() + address.size();
-  if (std::from_chars(address.data() + colon + 1, end, port).ptr != end) {
-    return signet::InvalidArgument(address + ": the port is no number");
+  addrinfo wanted{};
+  wanted.ai_family = AF_INET;
+  wanted.ai_socktype = SOCK_STREAM;
+  wanted.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (const int code = getaddrinfo(address.substr(0, colon).c_str(), address.c_str() + colon + 1,
+                                   &wanted, &found);
+      code != 0) {
+    return signet::InvalidArgument(address + ": " + gai_strerror(code));
   }
-  result.sin_port = htons(port);
+  sockaddr_in result{};
+  std::memcpy(&result, found->ai_addr, sizeof(result));
+  freeaddrinfo(found);
   return result;
 }
 
