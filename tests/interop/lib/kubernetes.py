@@ -47,6 +47,16 @@ class ControlPlane:
         self.api_server = None
         self.admin = self.client(self.pki.client("admin", "system:masters"))
 
+    @classmethod
+    def attach(cls, folder):
+        """One that runs already, in another process (tests/interop/control_plane): for its objects alone."""
+        plane = cls.__new__(cls)
+        plane.folder = Path(folder)
+        plane.port = json.loads((plane.folder / "control_plane.json").read_text())["port"]
+        plane.pki = Pki.attach(plane.folder / "pki")
+        plane.admin = plane.client(plane.pki.existing("admin"))
+        return plane
+
     @property
     def url(self):
         return f"https://127.0.0.1:{self.port}"

@@ -21,6 +21,12 @@ KINDS = {
 }
 
 
+# What Pod Security "restricted" asks of a pod.
+POD_SECURITY = {"runAsNonRoot": True, "runAsUser": 65534, "seccompProfile": {"type": "RuntimeDefault"}}
+CONTAINER = {"name": "main", "image": "example.org/main:1", "securityContext": {
+    "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}}
+
+
 class ApiError(Failed):
     def __init__(self, code, message):
         super().__init__(f"{code}: {message}")
@@ -104,7 +110,7 @@ class Client:
         metadata = {"name": name, "namespace": namespace, **spec.pop("metadata", {})}
         return self.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {
             "serviceAccountName": service_account, "nodeName": node, "terminationGracePeriodSeconds": 30,
-            "containers": [{"name": "main", "image": "example.org/main:1"}], **spec}})
+            "securityContext": POD_SECURITY, "containers": [CONTAINER], **spec}})
 
     def set_phase(self, namespace, name, phase):
         return self.patch("Pod", name, namespace, {"status": {"phase": phase}}, "/status")

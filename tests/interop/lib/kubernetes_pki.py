@@ -29,6 +29,16 @@ class Pki:
                 serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)),
             self._write_key("sa.key", key))
 
+    @classmethod
+    def attach(cls, folder):
+        """What another process has made; nothing new can be signed."""
+        pki = cls.__new__(cls)
+        pki.folder, pki.ca = Path(folder), Path(folder) / "ca.crt"
+        return pki
+
+    def existing(self, name):
+        return Credential(self.folder / f"{name}.crt", self.folder / f"{name}.key")
+
     def client(self, user, group=None):
         """A client certificate: the API server takes the user from CN and the group from O."""
         return self._issue(user.replace(":", "-"), _name(user, group), [])
