@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "attestor/kubernetes/objects.h"
+
 namespace signet::manager {
 namespace {
 
@@ -42,7 +44,7 @@ Manager::Manager(ManagerOptions options, Environment environment, svids::Hub& hu
       env_(environment),
       hub_(hub),
       keeper_(environment, options_.make_prover),
-      issuer_(environment, options_.workload_key_type),
+      issuer_(environment, options_.workload_key_type, options_.pod_facts),
       cache_(options_.trust_domain) {}
 
 Duration Manager::Step() {
@@ -50,6 +52,7 @@ Duration Manager::Step() {
     return kForever;
   }
   NoticeClockJump();
+  NoticePods();
   const Answer<> advanced = Advance();
   PublishIfChanged();  // also after a failure: what did arrive is served
   if (!advanced.ok()) {
@@ -96,7 +99,7 @@ Answer<> Manager::EnsureIdentity() {
   Answer<> attested = keeper_.Attest(trust_);
   if (!attested.ok()) {
     Error error = std::move(attested.result).error().Context("attesting to the server");
-    if (IsHopeless(error.code)) {
+    if (IsHopeless(error.code) && !keeper_.evidence_renews()) {
       keeper_.Forget();
       End(error);
     }
@@ -226,10 +229,6 @@ Answer<> Manager::IssueDue() {
     dirty_ = true;
     env_.logger.Debug("X509-SVIDs issued", {{"count", issuer_.issued()}});
   }
-  if (answer.ok() && issuer_.refused() > 0) {
-    return {Unavailable("the server refused " + std::to_string(issuer_.refused()) + " of " +
-                        std::to_string(due.size()) + " X509-SVIDs")};
-  }
   return answer;
 }
 
@@ -316,6 +315,25 @@ Duration Manager::UntilNext() const {
     wait = std::min<Duration>(wait, *next_expiry_ - env_.clock.Now());
   }
   return std::max(wait, kShortestWait);
+}
+
+void Manager::PodChanged(const std::string& pod_uid) {
+  {
+    const std::lock_guard lock(mutex_);
+    changed_pods_.insert(pod_uid);
+  }
+  options_.wake();
+}
+
+void Manager::NoticePods() {
+  std::set<std::string> changed;
+  {
+    const std::lock_guard lock(mutex_);
+    changed.swap(changed_pods_);
+  }
+  for (const std::string& uid : changed) {
+    cache_.AskAgain(std::string(kubernetes::kPodEntryPrefix) + uid);
+  }
 }
 
 void Manager::NoticeClockJump() {

@@ -3,7 +3,9 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/crypto/key.h"
@@ -26,6 +28,7 @@ struct ManagerOptions {
   /// means that it is not there yet: the manager waits for it. Empty with insecure bootstrap.
   std::function<Result<spiffe::Bundle>()> first_trust = {};
   ProverFactory make_prover = {};
+  FindPodFacts pod_facts = {};
   /// wake asks for a Step soon; any thread. end is told once, when the agent cannot go on.
   std::function<void()> wake = [] {};
   std::function<void(const Error&)> end = [](const Error&) {};
@@ -44,6 +47,10 @@ class Manager {
 
   /// Step does what is due and returns how long nothing more will be.
   Duration Step();
+
+  /// PodChanged: what pod_facts tells of a pod is new; if the server refused it, it is asked again
+  /// at once. Any thread.
+  void PodChanged(const std::string& pod_uid);
 
   /// synced: identities are being served. Any thread.
   bool synced() const { return synced_; }
@@ -70,6 +77,7 @@ class Manager {
   Duration UntilNext() const;
   svids::Moment Now() const { return {env_.clock.Now(), env_.clock.Mono()}; }
   void NoticeClockJump();
+  void NoticePods();
 
   const ManagerOptions options_;
   Environment env_;
@@ -93,6 +101,9 @@ class Manager {
   std::string last_failure_;
   bool ended_ = false;
   std::atomic<bool> synced_ = false;
+
+  std::mutex mutex_;
+  std::set<std::string> changed_pods_;  ///< guarded by mutex_
 };
 
 }  // namespace signet::manager

@@ -11,10 +11,16 @@ struct KeyAndCsr {
 };
 
 /// The agent's key is always P-256, and its request has no SAN (spire-api §8.1).
-Result<KeyAndCsr> NewKey() {
-  SIGNET_TRY_ASSIGN(auto key, crypto::PrivateKey::Generate(crypto::KeyType::kEcP256));
-  SIGNET_TRY_ASSIGN(Bytes csr, crypto::BuildCsr(*key));
-  return KeyAndCsr{std::move(key), std::move(csr)};
+Result<std::shared_ptr<const crypto::PrivateKey>> NewKey() {
+  return crypto::PrivateKey::Generate(crypto::KeyType::kEcP256);
+}
+
+Result<KeyAndCsr> RequestFor(Result<std::shared_ptr<const crypto::PrivateKey>> key) {
+  if (!key.ok()) {
+    return std::move(key).error();
+  }
+  SIGNET_TRY_ASSIGN(Bytes csr, crypto::BuildCsr(**key));
+  return KeyAndCsr{*std::move(key), std::move(csr)};
 }
 
 /// Judge parses the chain and, with trust at hand, verifies it.
@@ -42,6 +48,9 @@ Status NodeKeeper::Load() {
       env_.clock.Mono() -
       std::chrono::duration_cast<MonoTime::duration>(env_.clock.Now() - found->times.received_wall);
   identity_ = std::make_shared<const AgentIdentity>(std::move(*found));
+  if (identity_->reattestable) {
+    shown_key_ = identity_->key;
+  }
   env_.logger.Info("agent identity loaded",
                    {{"spiffe_id", identity_->id.ToString()},
                     {"expires_at", FormatTime(identity_->times.not_after)}});
@@ -49,12 +58,30 @@ Status NodeKeeper::Load() {
   return {};
 }
 
+/// KeyFor gives the key to show evidence with: the same as before for the same evidence, else a
+/// new one.
+Result<std::shared_ptr<const crypto::PrivateKey>> NodeKeeper::KeyFor(
+    const std::string& evidence_digest) {
+  const bool same = !shown_digest_ || *shown_digest_ == evidence_digest;
+  if (evidence_digest.empty() || shown_key_ == nullptr || !same) {
+    SIGNET_TRY_ASSIGN(shown_key_, NewKey());
+  }
+  shown_digest_ = evidence_digest;
+  return shown_key_;
+}
+
 Answer<> NodeKeeper::Attest(const std::optional<Trust>& trust) {
+  evidence_renews_ = false;
   Result<std::unique_ptr<attestor::NodeProver>> prover = make_prover_();
   if (!prover.ok()) {
     return {std::move(prover).error()};
   }
-  Result<KeyAndCsr> made = NewKey();
+  const Result<std::string> digest = (*prover)->EvidenceDigest();
+  if (!digest.ok()) {
+    return {digest.error()};
+  }
+  evidence_renews_ = !digest->empty();
+  Result<KeyAndCsr> made = RequestFor(KeyFor(*digest));
   if (!made.ok()) {
     return {std::move(made).error()};
   }
@@ -84,7 +111,7 @@ Answer<> NodeKeeper::RenewIfDue(const Trust& trust) {
   if (identity_->reattestable) {
     return Attest(trust);
   }
-  Result<KeyAndCsr> made = NewKey();
+  Result<KeyAndCsr> made = RequestFor(NewKey());
   if (!made.ok()) {
     return {std::move(made).error()};
   }

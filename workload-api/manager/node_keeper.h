@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "attestor/node/prover.h"
 #include "core/base/clock.h"
@@ -49,6 +50,9 @@ class NodeKeeper {
   /// Attest gets a first or a fresh identity. Errors that asking again cannot mend are
   /// PERMISSION_DENIED, INVALID_ARGUMENT or FAILED_PRECONDITION.
   Answer<> Attest(const std::optional<Trust>& trust);
+  /// evidence_renews: the last Attest showed evidence that will be replaced by other evidence, so
+  /// that asking again later may mend a refusal.
+  bool evidence_renews() const { return evidence_renews_; }
   /// RenewIfDue renews at half life or when the authority is tainted, by RenewAgent or by attesting
   /// again.
   Answer<> RenewIfDue(const Trust& trust);
@@ -64,11 +68,16 @@ class NodeKeeper {
   Answer<> Accept(std::vector<Bytes> chain, std::shared_ptr<const crypto::PrivateKey> key,
                   bool reattestable, const std::optional<Trust>& trust);
   void Save();
+  Result<std::shared_ptr<const crypto::PrivateKey>> KeyFor(const std::string& evidence_digest);
 
   Environment env_;
   ProverFactory make_prover_;
   std::shared_ptr<const AgentIdentity> identity_;
   bool unsaved_ = false;
+  bool evidence_renews_ = false;
+  /// The key that evidence was last shown with, kept before the call: its answer may get lost.
+  std::shared_ptr<const crypto::PrivateKey> shown_key_;
+  std::optional<std::string> shown_digest_;  ///< nullopt: not known, by an earlier life of ours
 };
 
 }  // namespace signet::manager

@@ -10,6 +10,7 @@
 #include "attestor/node/prover.h"
 #include "core/base/bytes.h"
 #include "core/base/result.h"
+#include "core/base/secret.h"
 #include "core/crypto/x509_svid.h"
 #include "core/spiffe/bundle.h"
 #include "workload-api/manager/agent_identity.h"
@@ -46,6 +47,22 @@ struct SvidRequest {
   Bytes csr;
 };
 
+/// PodFacts is what this node knows of a pod beside its uid. All of it may be empty.
+struct PodFacts {
+  std::string namespace_name = {};
+  std::string name = {};
+  Secret token = {};  ///< of the pod's own service account, for the server's audience
+};
+
+struct PodSvidRequest {
+  std::string pod_uid;
+  PodFacts facts;
+  Bytes csr;
+};
+
+/// IssuedChains holds one chain or error for each request, in order.
+using IssuedChains = std::vector<Result<std::vector<Bytes>>>;
+
 /// WatchState of the push stream.
 enum class WatchState : std::uint8_t { kClosed, kOpen, kUnsupported };
 
@@ -78,9 +95,11 @@ class Upstream {
   /// SyncEntries gives all entries that the agent may issue; those of `known` that did not change
   /// are not sent again.
   virtual Answer<std::vector<svids::Entry>> SyncEntries(const std::vector<svids::Entry>& known) = 0;
-  /// NewX509Svids gives one chain or error for each request, in order. At most 500 at a time.
-  virtual Answer<std::vector<Result<std::vector<Bytes>>>> NewX509Svids(
-      const std::vector<SvidRequest>& requests) = 0;
+  /// NewX509Svids asks for at most 500 at a time.
+  virtual Answer<IssuedChains> NewX509Svids(const std::vector<SvidRequest>& requests) = 0;
+  /// NewPodX509Svids is the same for pods of this node, which need no registration entry.
+  /// UNIMPLEMENTED: the server does not know the call.
+  virtual Answer<IssuedChains> NewPodX509Svids(const std::vector<PodSvidRequest>& requests) = 0;
 
   /// Watch opens the push stream with the present identity; on_change runs on another thread, also
   /// when the stream ends, and must not block.

@@ -4,32 +4,32 @@
 
 namespace signet::agent_rpc {
 
-bool StreamCounts::Enter(std::uint32_t uid) {
+bool StreamCounts::Enter(const std::string& account) {
   const std::lock_guard lock(mutex_);
-  std::size_t& of_uid = by_uid_[uid];
-  if (total_ >= options_.max_streams || of_uid >= options_.max_streams_per_uid) {
-    if (of_uid == 0) {
-      by_uid_.erase(uid);
+  std::size_t& of_account = by_account_[account];
+  if (total_ >= options_.max_streams || of_account >= options_.max_streams_per_uid) {
+    if (of_account == 0) {
+      by_account_.erase(account);
     }
     return false;
   }
   ++total_;
-  ++of_uid;
+  ++of_account;
   return true;
 }
 
-void StreamCounts::Leave(std::uint32_t uid) {
+void StreamCounts::Leave(const std::string& account) {
   const std::lock_guard lock(mutex_);
   --total_;
-  const auto of_uid = by_uid_.find(uid);
-  if (--of_uid->second == 0) {
-    by_uid_.erase(of_uid);
+  const auto of_account = by_account_.find(account);
+  if (--of_account->second == 0) {
+    by_account_.erase(of_account);
   }
 }
 
-Stream::Stream(std::shared_ptr<WorkloadApi::Shared> shared, std::shared_ptr<rpc::Call> call,
-               svids::Topic topic)
-    : shared_(std::move(shared)), call_(std::move(call)), topic_(topic) {}
+Stream::Stream(std::shared_ptr<WorkloadApi::Shared> shared, std::shared_ptr<const Door> door,
+               std::shared_ptr<rpc::Call> call, svids::Topic topic)
+    : shared_(std::move(shared)), door_(std::move(door)), call_(std::move(call)), topic_(topic) {}
 
 void Stream::Begin() { Wake(); }
 
@@ -71,7 +71,7 @@ void Stream::Run() {
 
 void Stream::AttestAndServe() {
   const Result<attestor::AttestedWorkload> workload =
-      shared_->attestor.Attest(*call_->info().peer->process);
+      door_->attestor->Attest(*call_->info().peer->process);
   if (!workload.ok()) {
     shared_->logger.Warn("workload not attested",
                          {{"pid", call_->info().peer->process->pid}, {"error", workload.error()}});

@@ -17,18 +17,18 @@
 
 namespace signet::agent_rpc {
 
-/// StreamCounts bounds the open streams, in all and per uid. Safe for several threads.
+/// StreamCounts bounds the open streams, in all and per account. Safe for several threads.
 class StreamCounts {
  public:
   explicit StreamCounts(const WorkloadApiOptions& options) : options_(options) {}
-  bool Enter(std::uint32_t uid);
-  void Leave(std::uint32_t uid);
+  bool Enter(const std::string& account);
+  void Leave(const std::string& account);
 
  private:
   const WorkloadApiOptions options_;
   std::mutex mutex_;
   std::size_t total_ = 0;
-  std::map<std::uint32_t, std::size_t> by_uid_;
+  std::map<std::string, std::size_t> by_account_;
 };
 
 /// Stream is one open stream of the Workload API.
@@ -44,8 +44,8 @@ class StreamCounts {
 /// the newest is written, once.
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
-  Stream(std::shared_ptr<WorkloadApi::Shared> shared, std::shared_ptr<rpc::Call> call,
-         svids::Topic topic);
+  Stream(std::shared_ptr<WorkloadApi::Shared> shared, std::shared_ptr<const Door> door,
+         std::shared_ptr<rpc::Call> call, svids::Topic topic);
 
   /// Begin queues the first attestation.
   void Begin();
@@ -68,6 +68,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void LogRefusal(const attestor::AttestedWorkload& workload, const Status& status);
 
   const std::shared_ptr<WorkloadApi::Shared> shared_;
+  const std::shared_ptr<const Door> door_;
   const std::shared_ptr<rpc::Call> call_;
   const svids::Topic topic_;
 
@@ -91,7 +92,6 @@ class Stream : public std::enable_shared_from_this<Stream> {
 /// Shared is what all streams of one WorkloadApi use.
 struct WorkloadApi::Shared {
   svids::Hub& hub;
-  attestor::WorkloadAttestor& attestor;
   Logger& logger;
   StreamCounts counts;
   WorkerPool& pool;  ///< a stream has at most one task queued or running, so it cannot overflow

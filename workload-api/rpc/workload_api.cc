@@ -19,24 +19,29 @@ std::string Method(std::string_view name) { return std::string(kService) + std::
 class StreamHandler final : public rpc::CallHandler {
  public:
   StreamHandler(std::shared_ptr<WorkloadApi::Shared> shared, std::shared_ptr<Stream> stream,
-                std::uint32_t uid)
-      : shared_(std::move(shared)), stream_(std::move(stream)), uid_(uid) {}
+                std::string account)
+      : shared_(std::move(shared)), stream_(std::move(stream)), account_(std::move(account)) {}
   void OnMessage(std::string_view) override {}
   void OnHalfClose() override {}
   void OnDone() override {
     stream_->Over();
-    shared_->counts.Leave(uid_);
+    shared_->counts.Leave(account_);
   }
 
  private:
   const std::shared_ptr<WorkloadApi::Shared> shared_;
   const std::shared_ptr<Stream> stream_;
-  const std::uint32_t uid_;
+  const std::string account_;
 };
 
+std::string AccountOf(const Door& door, const rpc::PeerProcess& process) {
+  return door.account.empty() ? "uid:" + std::to_string(process.uid) : "door:" + door.account;
+}
+
 template <class Request>
-rpc::HandlerFactory Fetch(const std::shared_ptr<WorkloadApi::Shared>& shared, svids::Topic topic) {
-  return rpc::ServerStream([shared, topic](
+rpc::HandlerFactory Fetch(const std::shared_ptr<WorkloadApi::Shared>& shared,
+                          const std::shared_ptr<const Door>& door, svids::Topic topic) {
+  return rpc::ServerStream([shared, door, topic](
                                std::shared_ptr<rpc::Call> call,
                                std::string_view raw) -> std::unique_ptr<rpc::CallHandler> {
     const rpc::PeerProcess* const process = call->info().peer->process.get();
@@ -48,13 +53,16 @@ rpc::HandlerFactory Fetch(const std::shared_ptr<WorkloadApi::Shared>& shared, sv
                        : rpc::RpcStatus{Code::kInvalidArgument, "request message does not parse"});
       return nullptr;
     }
-    if (!shared->counts.Enter(process->uid)) {
-      call->Finish({Code::kResourceExhausted, "too many open streams of this user"});
+    std::string account = AccountOf(*door, *process);
+    if (!shared->counts.Enter(account)) {
+      call->Finish({Code::kResourceExhausted, door->account.empty()
+                                                  ? "too many open streams of this user"
+                                                  : "too many open streams on this socket"});
       return nullptr;
     }
-    auto stream = std::make_shared<Stream>(shared, call, topic);
+    auto stream = std::make_shared<Stream>(shared, door, call, topic);
     stream->Begin();
-    return std::make_unique<StreamHandler>(shared, std::move(stream), process->uid);
+    return std::make_unique<StreamHandler>(shared, std::move(stream), std::move(account));
   });
 }
 
@@ -75,16 +83,22 @@ rpc::HandlerFactory Unimplemented(std::string profile) {
 WorkloadApi::WorkloadApi(svids::Hub& hub, attestor::WorkloadAttestor& attestor, Logger& logger,
                          WorkloadApiOptions options)
     : pool_(std::make_unique<WorkerPool>(options.attest_threads, 2 * options.max_streams)),
-      shared_(new Shared{hub, attestor, logger, StreamCounts(options), *pool_}) {}
+      shared_(new Shared{hub, logger, StreamCounts(options), *pool_}),
+      // Not owned: the caller keeps it alive.
+      main_(new Door{{std::shared_ptr<void>(), &attestor}, ""}) {}
 
 WorkloadApi::~WorkloadApi() {
   pool_.reset();  // here and not with the last stream, which may be a task of this very pool
 }
 
-void WorkloadApi::AddTo(rpc::MethodTable& methods) {
-  methods.Add(Method("FetchX509SVID"), Fetch<X509SVIDRequest>(shared_, svids::Topic::kX509Svids));
+void WorkloadApi::AddTo(rpc::MethodTable& methods) { AddTo(methods, *main_); }
+
+void WorkloadApi::AddTo(rpc::MethodTable& methods, Door door) {
+  const auto shared_door = std::make_shared<const Door>(std::move(door));
+  methods.Add(Method("FetchX509SVID"),
+              Fetch<X509SVIDRequest>(shared_, shared_door, svids::Topic::kX509Svids));
   methods.Add(Method("FetchX509Bundles"),
-              Fetch<X509BundlesRequest>(shared_, svids::Topic::kX509Bundles));
+              Fetch<X509BundlesRequest>(shared_, shared_door, svids::Topic::kX509Bundles));
   for (const std::string_view name : {"FetchJWTSVID", "FetchJWTBundles", "ValidateJWTSVID"}) {
     methods.Add(Method(name), Unimplemented("JWT-SVIDs"));
   }

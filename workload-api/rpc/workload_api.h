@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "attestor/workload/attestor.h"
 #include "core/base/log.h"
@@ -15,7 +16,13 @@ namespace signet::agent_rpc {
 struct WorkloadApiOptions {
   std::size_t attest_threads = 2;
   std::size_t max_streams = 8192;          ///< open at once, all callers
-  std::size_t max_streams_per_uid = 2048;  ///< RESOURCE_EXHAUSTED above
+  std::size_t max_streams_per_uid = 2048;  ///< of a uid or account; RESOURCE_EXHAUSTED above
+};
+
+/// Door is one more way in: a listener of its own, whose callers another attestor judges.
+struct Door {
+  std::shared_ptr<attestor::WorkloadAttestor> attestor;
+  std::string account;  ///< what its streams count as, instead of their callers' uids
 };
 
 /// WorkloadApi serves the SPIFFE Workload API on a hub: FetchX509SVID and FetchX509Bundles; the JWT
@@ -33,14 +40,17 @@ class WorkloadApi {
   WorkloadApi(const WorkloadApi&) = delete;
   WorkloadApi& operator=(const WorkloadApi&) = delete;
 
-  /// AddTo registers the methods.
+  /// AddTo registers the methods for callers that the attestor of the constructor judges.
   void AddTo(rpc::MethodTable& methods);
+  /// AddTo registers them for a door. Threads and limits are shared by all. Any thread.
+  void AddTo(rpc::MethodTable& methods, Door door);
 
   struct Shared;
 
  private:
   std::unique_ptr<WorkerPool> pool_;
   std::shared_ptr<Shared> shared_;
+  const std::shared_ptr<const Door> main_;
 };
 
 /// RequireSecurityHeader refuses calls to the Workload API without exactly one `workload.spiffe.io:

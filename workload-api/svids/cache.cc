@@ -7,6 +7,13 @@
 #include "core/crypto/certificate.h"
 
 namespace signet::svids {
+namespace {
+
+constexpr Duration kFirstPause = std::chrono::milliseconds(250);
+constexpr Duration kLongestPause = std::chrono::seconds(30);
+constexpr int kMaxDoublings = 7;
+
+}  // namespace
 
 std::vector<std::string> AuthorityIds(const spiffe::Bundle& bundle, bool tainted_only) {
   std::vector<std::string> ids;
@@ -30,6 +37,10 @@ void Cache::SetEntries(std::vector<Entry> entries) {
     if (old != slots_.end() && old->second.entry.spiffe_id == slot.entry.spiffe_id) {
       slot.svid = std::move(old->second.svid);
       slot.issued_for = std::move(old->second.issued_for);
+    }
+    if (old != slots_.end() && old->second.entry == slot.entry) {
+      slot.refusals = old->second.refusals;
+      slot.paused_until = old->second.paused_until;
     }
     next.insert_or_assign(id, std::move(slot));
   }
@@ -61,6 +72,32 @@ void Cache::PutSvid(const Entry& entry, std::shared_ptr<const WorkloadSvid> svid
   }
   slot->second.svid = std::move(svid);
   slot->second.issued_for = entry;
+  slot->second.refusals = 0;
+  slot->second.paused_until.reset();
+}
+
+int Cache::Refused(const std::string& entry_id, MonoTime now, double jitter) {
+  const auto slot = slots_.find(entry_id);
+  if (slot == slots_.end()) {
+    return 0;
+  }
+  int& refusals = slot->second.refusals;
+  const Duration doubled = kFirstPause * (1 << std::min(refusals, kMaxDoublings));
+  slot->second.paused_until = now + std::chrono::duration_cast<Duration>(
+                                        std::min(doubled, kLongestPause) * (1 - jitter / 2));
+  return ++refusals;
+}
+
+void Cache::AskAgain(const std::string& entry_id) {
+  if (const auto slot = slots_.find(entry_id); slot != slots_.end()) {
+    slot->second.refusals = 0;
+    slot->second.paused_until.reset();
+  }
+}
+
+Duration Cache::Pause(const Slot& slot, MonoTime now) {
+  return slot.paused_until ? std::max<Duration>(*slot.paused_until - now, Duration::zero())
+                           : Duration::zero();
 }
 
 Duration Cache::Urgency(const Slot& slot, const Moment& now) const {
@@ -77,7 +114,8 @@ Duration Cache::Urgency(const Slot& slot, const Moment& now) const {
 std::vector<Entry> Cache::Due(const Moment& now) const {
   std::vector<std::pair<Duration, const Entry*>> due;
   for (const auto& [id, slot] : slots_) {
-    if (const Duration urgency = Urgency(slot, now); urgency <= Duration::zero()) {
+    const Duration urgency = Urgency(slot, now);
+    if (urgency <= Duration::zero() && Pause(slot, now.mono) == Duration::zero()) {
       due.emplace_back(urgency, &slot.entry);
     }
   }
@@ -94,8 +132,8 @@ std::vector<Entry> Cache::Due(const Moment& now) const {
 std::optional<Duration> Cache::NextDue(const Moment& now) const {
   std::optional<Duration> next;
   for (const auto& [id, slot] : slots_) {
-    const Duration urgency = std::max(Urgency(slot, now), Duration::zero());
-    next = next ? std::min(*next, urgency) : urgency;
+    const Duration wait = std::max(Urgency(slot, now), Pause(slot, now.mono));
+    next = next ? std::min(*next, wait) : wait;
   }
   return next;
 }

@@ -37,6 +37,14 @@ class Cache {
   /// entry that has gone or changed its ID since is left alone.
   void PutSvid(const Entry& entry, std::shared_ptr<const WorkloadSvid> svid);
 
+  /// Refused keeps an entry out of Due for a while, as the server would not issue for it; asking
+  /// again at once seldom helps, and must not hold up the others. Pauses grow from a quarter of a
+  /// second to half a minute, shortened by up to half by `jitter` in [0, 1). Returns how many times
+  /// running that was.
+  int Refused(const std::string& entry_id, MonoTime now, double jitter);
+  /// AskAgain ends such a pause: what the server looks at has changed.
+  void AskAgain(const std::string& entry_id);
+
   /// Due lists the entries that need a new SVID, the most urgent first: those without any, then by
   /// time left.
   std::vector<Entry> Due(const Moment& now) const;
@@ -56,7 +64,10 @@ class Cache {
     Entry entry;
     std::shared_ptr<const WorkloadSvid> svid = nullptr;
     std::optional<Entry> issued_for = {};  ///< the entry as it was when the SVID was asked for
+    int refusals = 0;                      ///< since the last SVID or change of the entry
+    std::optional<MonoTime> paused_until = {};
   };
+  static Duration Pause(const Slot& slot, MonoTime now);
   Duration Urgency(const Slot& slot, const Moment& now) const;
 
   const spiffe::TrustDomain trust_domain_;

@@ -116,4 +116,18 @@ Result<std::vector<Bytes>> ChainOf(const types::X509SVID& svid) {
   return chain;
 }
 
+signet::api::server::v1::BatchNewPodX509SVIDRequest PodRequestOf(
+    const std::vector<manager::PodSvidRequest>& requests) {
+  signet::api::server::v1::BatchNewPodX509SVIDRequest out;
+  for (const manager::PodSvidRequest& wanted : requests) {
+    auto& params = *out.add_params();
+    params.set_pod_uid(wanted.pod_uid);
+    params.set_pod_namespace(wanted.facts.namespace_name);
+    params.set_pod_name(wanted.facts.name);
+    params.set_csr(Text(wanted.csr));
+    params.set_workload_token(Text(wanted.facts.token.RevealSecret()));
+  }
+  return out;
+}
+
 }  // namespace signet::upstream

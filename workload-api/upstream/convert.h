@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/base/result.h"
 #include "core/spiffe/bundle.h"
+#include "signet/api/server/v1/pods.pb.h"
 #include "spire/api/types/bundle.pb.h"
 #include "spire/api/types/entry.pb.h"
 #include "spire/api/types/x509svid.pb.h"
@@ -30,5 +32,29 @@ manager::Answer<T> FailureOf(const grpc::Status& status) {
 Result<svids::Entry> EntryOf(const spire::api::types::Entry& entry);
 Result<spiffe::Bundle> BundleOf(const spire::api::types::Bundle& bundle);
 Result<std::vector<Bytes>> ChainOf(const spire::api::types::X509SVID& svid);
+
+/// ChainsOf reads the results of a batch, each with its own status.
+template <class BatchResults>
+manager::IssuedChains ChainsOf(const BatchResults& results) {
+  manager::IssuedChains chains;
+  for (const auto& result : results) {
+    if (result.status().code() != 0) {
+      chains.emplace_back(
+          Error{static_cast<Code>(result.status().code()), result.status().message()});
+      continue;
+    }
+    chains.push_back(ChainOf(result.svid()));
+  }
+  return chains;
+}
+
+signet::api::server::v1::BatchNewPodX509SVIDRequest PodRequestOf(
+    const std::vector<manager::PodSvidRequest>& requests);
+
+/// Text is for protobuf, whose bytes are strings.
+template <class T>
+std::string Text(const T& bytes) {
+  return std::string(AsText(bytes));
+}
 
 }  // namespace signet::upstream

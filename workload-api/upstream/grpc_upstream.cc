@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "signet/api/server/v1/pods.grpc.pb.h"
 #include "spire/api/server/agent/v1/agent.grpc.pb.h"
 #include "spire/api/server/bundle/v1/bundle.grpc.pb.h"
 #include "spire/api/server/entry/v1/entry.grpc.pb.h"
@@ -23,17 +24,13 @@ namespace agent_v1 = spire::api::server::agent::v1;
 namespace bundle_v1 = spire::api::server::bundle::v1;
 namespace entry_v1 = spire::api::server::entry::v1;
 namespace svid_v1 = spire::api::server::svid::v1;
+namespace pods_v1 = signet::api::server::v1;
 using manager::Answer;
 
 constexpr auto kShortCall = std::chrono::seconds(10);
 constexpr auto kLongCall = std::chrono::seconds(30);
 constexpr auto kAttestCall =
     std::chrono::seconds(60);  // the server may let many agents of one address wait in line
-
-template <class T>
-std::string Text(const T& bytes) {
-  return std::string(AsText(bytes));
-}
 
 class GrpcUpstream final : public StoppableUpstream {
  public:
@@ -68,8 +65,10 @@ class GrpcUpstream final : public StoppableUpstream {
   Answer<std::optional<spiffe::Bundle>> FetchFederatedBundle(
       const spiffe::TrustDomain& trust_domain) override;
   Answer<std::vector<svids::Entry>> SyncEntries(const std::vector<svids::Entry>& known) override;
-  Answer<std::vector<Result<std::vector<Bytes>>>> NewX509Svids(
+  Answer<manager::IssuedChains> NewX509Svids(
       const std::vector<manager::SvidRequest>& requests) override;
+  Answer<manager::IssuedChains> NewPodX509Svids(
+      const std::vector<manager::PodSvidRequest>& requests) override;
 
   void Watch(const std::vector<std::string>& authority_ids,
              std::function<void()> on_change) override {
@@ -280,7 +279,7 @@ Answer<std::vector<svids::Entry>> GrpcUpstream::SyncEntries(
   return upstream::SyncEntries(*stub, running.context, known, logger_);
 }
 
-Answer<std::vector<Result<std::vector<Bytes>>>> GrpcUpstream::NewX509Svids(
+Answer<manager::IssuedChains> GrpcUpstream::NewX509Svids(
     const std::vector<manager::SvidRequest>& requests) {
   svid_v1::BatchNewX509SVIDRequest request;
   for (const manager::SvidRequest& wanted : requests) {
@@ -291,19 +290,17 @@ Answer<std::vector<Result<std::vector<Bytes>>>> GrpcUpstream::NewX509Svids(
   svid_v1::BatchNewX509SVIDResponse response;
   const grpc::Status status =
       Call<svid_v1::SVID>(&svid_v1::SVID::Stub::BatchNewX509SVID, kLongCall, request, &response);
-  if (!status.ok()) {
-    return FailureOf<std::vector<Result<std::vector<Bytes>>>>(status);
-  }
-  std::vector<Result<std::vector<Bytes>>> chains;
-  for (const auto& result : response.results()) {
-    if (result.status().code() != 0) {
-      chains.emplace_back(
-          Error{static_cast<Code>(result.status().code()), result.status().message()});
-      continue;
-    }
-    chains.push_back(ChainOf(result.svid()));
-  }
-  return {std::move(chains)};
+  return status.ok() ? Answer<manager::IssuedChains>{ChainsOf(response.results())}
+                     : FailureOf<manager::IssuedChains>(status);
+}
+
+Answer<manager::IssuedChains> GrpcUpstream::NewPodX509Svids(
+    const std::vector<manager::PodSvidRequest>& requests) {
+  pods_v1::BatchNewPodX509SVIDResponse response;
+  const grpc::Status status = Call<pods_v1::Pods>(&pods_v1::Pods::Stub::BatchNewX509SVID, kLongCall,
+                                                  PodRequestOf(requests), &response);
+  return status.ok() ? Answer<manager::IssuedChains>{ChainsOf(response.results())}
+                     : FailureOf<manager::IssuedChains>(status);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "tests/workload-api/manager/fake_upstream.h"
 
+#include <algorithm>
+
 #include "core/crypto/csr.h"
 
 namespace signet::manager::test {
@@ -50,6 +52,7 @@ Answer<AttestedAgent> FakeUpstream::Attest(attestor::NodeProver& prover, const B
   if (away) {
     return {*away};
   }
+  attest_csrs.push_back(csr);
   const Secret payload = *prover.Payload();
   const std::string token(AsText(payload.RevealSecret()));
   if (token == spent_token) {
@@ -91,8 +94,7 @@ Answer<std::vector<svids::Entry>> FakeUpstream::SyncEntries(const std::vector<sv
   return {entries};
 }
 
-Answer<std::vector<Result<std::vector<Bytes>>>> FakeUpstream::NewX509Svids(
-    const std::vector<SvidRequest>& requests) {
+Answer<IssuedChains> FakeUpstream::NewX509Svids(const std::vector<SvidRequest>& requests) {
   if (const auto refusal = Refusal()) {
     return {*refusal, denial};
   }
@@ -100,15 +102,44 @@ Answer<std::vector<Result<std::vector<Bytes>>>> FakeUpstream::NewX509Svids(
   if (requests.size() > max_batch) {
     return {ResourceExhausted("rate exceeds burst size")};
   }
-  std::vector<Result<std::vector<Bytes>>> chains;
+  IssuedChains chains;
   for (const SvidRequest& request : requests) {
-    for (const svids::Entry& entry : entries) {
-      if (entry.id == request.entry_id) {
-        chains.push_back(Issue(request.csr, entry.spiffe_id.ToString(), svid_ttl));
-      }
-    }
+    asked.push_back(request.entry_id);
+    chains.push_back(IssueFor(request.entry_id, request.csr));
   }
   return {std::move(chains)};
+}
+
+Answer<IssuedChains> FakeUpstream::NewPodX509Svids(const std::vector<PodSvidRequest>& requests) {
+  if (const auto refusal = Refusal()) {
+    return {*refusal, denial};
+  }
+  if (pods_fail) {
+    return {*pods_fail};
+  }
+  IssuedChains chains;
+  for (const PodSvidRequest& request : requests) {
+    const std::string token(AsText(request.facts.token.RevealSecret()));
+    asked_pods.push_back(request.pod_uid + " " + request.facts.namespace_name + "/" +
+                         request.facts.name + " " + token);
+    chains.push_back(
+        token == wanted_token || wanted_token.empty()
+            ? IssueFor("k8s-pod." + request.pod_uid, request.csr)
+            : Result<std::vector<Bytes>>(PermissionDenied("the pod's own token is required")));
+  }
+  return {std::move(chains)};
+}
+
+Result<std::vector<Bytes>> FakeUpstream::IssueFor(const std::string& entry_id, const Bytes& csr) {
+  if (std::find(refused.begin(), refused.end(), entry_id) != refused.end()) {
+    return PermissionDenied("refused");
+  }
+  for (const svids::Entry& entry : entries) {
+    if (entry.id == entry_id) {
+      return Issue(csr, entry.spiffe_id.ToString(), svid_ttl);
+    }
+  }
+  return NotFound("no such entry");
 }
 
 void FakeUpstream::Watch(const std::vector<std::string>& authority_ids, std::function<void()>) {

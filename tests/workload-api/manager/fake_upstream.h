@@ -30,8 +30,8 @@ class FakeUpstream final : public Upstream {
   Answer<std::optional<spiffe::Bundle>> FetchFederatedBundle(
       const spiffe::TrustDomain& trust_domain) override;
   Answer<std::vector<svids::Entry>> SyncEntries(const std::vector<svids::Entry>& known) override;
-  Answer<std::vector<Result<std::vector<Bytes>>>> NewX509Svids(
-      const std::vector<SvidRequest>& requests) override;
+  Answer<IssuedChains> NewX509Svids(const std::vector<SvidRequest>& requests) override;
+  Answer<IssuedChains> NewPodX509Svids(const std::vector<PodSvidRequest>& requests) override;
   void Watch(const std::vector<std::string>& authority_ids, std::function<void()>) override;
   WatchState watch_state() const override { return watch; }
   ServerState server_state() const override { return {revision, bundle.sequence}; }
@@ -52,7 +52,10 @@ class FakeUpstream final : public Upstream {
   std::size_t max_batch = 500;
   Duration svid_ttl = std::chrono::seconds(100);
   Duration agent_ttl = std::chrono::seconds(1000);
-  std::string spent_token;  ///< refused by Attest
+  std::string spent_token;           ///< refused by Attest
+  std::optional<Error> pods_fail;    ///< the whole call for pods fails so
+  std::string wanted_token;          ///< a pod without it is refused; empty: any pod gets an SVID
+  std::vector<std::string> refused;  ///< entry ids that get no SVID
   WatchState watch = WatchState::kClosed;
   bool can_watch = false;
   std::uint64_t revision = 1;
@@ -61,12 +64,16 @@ class FakeUpstream final : public Upstream {
   std::vector<std::shared_ptr<const AgentIdentity>> used;  ///< every identity, in order
   std::vector<std::string> acknowledged;
   std::vector<std::size_t> batches;
+  std::vector<std::string> asked;       ///< entry ids, by NewX509Svids
+  std::vector<std::string> asked_pods;  ///< "uid namespace/name token", by NewPodX509Svids
+  std::vector<Bytes> attest_csrs;
   int attested = 0;
   int renewed = 0;
   int synced = 0;
 
  private:
   std::optional<Error> Refusal() const;
+  Result<std::vector<Bytes>> IssueFor(const std::string& entry_id, const Bytes& csr);
   Result<std::vector<Bytes>> Issue(const Bytes& csr, const std::string& id, Duration ttl);
 
   const Clock& clock_;

@@ -1,11 +1,7 @@
 #include "workload-api/manager/manager.h"
 
-#include "attestor/node/join_token/join_token.h"
 #include "core/crypto/certificate.h"
-#include "tests/support/result.h"
-#include "tests/support/temp_dir.h"
-#include "tests/workload-api/manager/fake_upstream.h"
-#include "workload.pb.h"
+#include "tests/workload-api/manager/world.h"
 
 namespace signet::manager {
 namespace {
@@ -13,84 +9,10 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 using test::FakeUpstream;
-
-const spiffe::Selector kMe{"unix", "uid:1000"};
-
-spiffe::TrustDomain Td(const std::string& name = "example.org") {
-  return *spiffe::TrustDomain::Parse(name);
-}
-
-svids::Entry MakeEntry(const std::string& id, const std::string& path) {
-  return {.id = id,
-          .spiffe_id = *spiffe::SpiffeId::Parse("spiffe://example.org" + path),
-          .selectors = {kMe},
-          .created_at = 100};
-}
-
-/// World is an agent without sockets: the server is a fake, time moves by hand, the data directory
-/// is real.
-struct World {
-  World() { upstream.entries = {MakeEntry("1", "/web")}; }
-
-  void Start() {
-    manager.reset();
-    hub = std::make_unique<svids::Hub>("starting");
-    ManagerOptions options{.trust_domain = Td()};
-    options.first_trust = [this]() -> Result<spiffe::Bundle> {
-      return bundle_there ? Result<spiffe::Bundle>(first_bundle)
-                          : NotFound("bundle.pem: no such file");
-    };
-    options.make_prover = [this]() -> Result<std::unique_ptr<attestor::NodeProver>> {
-      if (token.empty()) {
-        return FailedPrecondition("no join token");
-      }
-      SIGNET_TRY_ASSIGN(auto prover, attestor::JoinTokenProver::Create(Secret(ToBytes(token))));
-      return std::unique_ptr<attestor::NodeProver>(std::move(prover));
-    };
-    options.end = [this](const Error& error) { ended = error; };
-    auto created =
-        Manager::Create(std::move(options), {upstream, state, clock, random, logger}, *hub);
-    REQUIRE_OK(created);
-    manager = std::move(*created);
-  }
-
-  /// Run steps through `span` of time as a Ticker would.
-  void Run(Duration span) {
-    const MonoTime end = clock.Mono() + span;
-    while (clock.Mono() < end && !ended) {
-      const Duration wait = manager->Step();
-      CHECK(wait >= std::chrono::milliseconds(20));
-      clock.Advance(std::min<Duration>(wait, end - clock.Mono()));
-    }
-  }
-
-  X509SVIDResponse Served() {
-    const auto opened =
-        hub->Subscribe({kMe}, svids::Topic::kX509Svids, [](const svids::Update&) {});
-    X509SVIDResponse response;
-    if (opened.first.status.ok()) {
-      REQUIRE(response.ParseFromString(*opened.first.message));
-    }
-    return response;
-  }
-  Status Refusal() {
-    return hub->Subscribe({kMe}, svids::Topic::kX509Svids, [](const svids::Update&) {})
-        .first.status;
-  }
-
-  signet::test::TempDir dir;
-  FakeClock clock;
-  FakeRandom random;
-  MemoryLogger logger;
-  FakeUpstream upstream{clock};
-  spiffe::Bundle first_bundle = upstream.bundle;
-  bool bundle_there = true;
-  std::string token = "token-1";
-  StateDir state = *StateDir::Open(dir.File("data"), Td());
-  std::unique_ptr<svids::Hub> hub;
-  std::unique_ptr<Manager> manager;
-  std::optional<Error> ended;
-};
+using test::kMe;
+using test::MakeEntry;
+using test::Td;
+using test::World;
 
 TEST_CASE("one step leads from nothing to a served identity") {
   World world;
