@@ -9,7 +9,6 @@
 
 #include "attestor/kubernetes/credentials.h"
 #include "attestor/kubernetes/http.h"
-#include "attestor/kubernetes/json_pick.h"
 #include "attestor/kubernetes/line_splitter.h"
 
 namespace signet::kubernetes {
@@ -62,6 +61,11 @@ class CurlApi final : public Api {
       }
       reader_stopped = !*fed;
       return *fed;
+    };
+    call.on_head = [&request](int status) {
+      if (status == 200 && request.on_open) {
+        request.on_open();
+      }
     };
     Result<HttpAnswer> answer = Call(std::move(call), {}, response.body);
     SIGNET_TRY(broken);
@@ -177,56 +181,11 @@ class CurlApi final : public Api {
   std::vector<std::unique_ptr<HttpConnection>> idle_;
 };
 
-/// StatusMessage: what a Kubernetes Status says, or a hint at an answer that is none.
-std::string StatusMessage(const ApiResponse& response) {
-  static const Field root{kAnyName, {{"kind"}, {"message"}}};
-  const auto status = PickJson(response.body, root);
-  const std::string_view text = status.ok() ? status->TextOf("message") : "";
-  return text.empty() ? "HTTP status " + std::to_string(response.status)
-                      : std::string(text.substr(0, 512));
-}
-
-Code CodeOfStatus(int status) {
-  switch (status) {
-    case 400:
-    case 422:
-      return Code::kInvalidArgument;
-    case 401:
-      return Code::kUnauthenticated;
-    case 403:
-      return Code::kPermissionDenied;
-    case 404:
-      return Code::kNotFound;
-    case 409:
-      return Code::kAborted;
-    case 410:
-      return Code::kOutOfRange;
-    case 429:
-      return Code::kUnavailable;
-    default:
-      return status >= 500 ? Code::kUnavailable : Code::kUnknown;
-  }
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Api>> OpenApi(std::shared_ptr<const ApiConfig> config, const Clock& clock,
                                      Logger& logger) {
   return std::unique_ptr<Api>(std::make_unique<CurlApi>(std::move(config), clock, logger));
-}
-
-Error ExplainStatus(std::string_view what, const ApiResponse& response) {
-  std::string message = std::string(what) + ": ";
-  if (response.status == 401) {
-    message +=
-        "the API server does not accept our credential (401): check its token or certificate";
-  } else if (response.status == 403) {
-    message += "a right is missing: " + StatusMessage(response) +
-               " (grant it by a ClusterRole and its binding)";
-  } else {
-    message += StatusMessage(response);
-  }
-  return {CodeOfStatus(response.status), std::move(message)};
 }
 
 }  // namespace signet::kubernetes

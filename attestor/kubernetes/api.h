@@ -55,6 +55,7 @@ class Api {
     std::function<bool()> stopping;
     Duration silence = std::chrono::minutes(2);
     std::string accept = "application/json";
+    std::function<void()> on_open = {};  ///< status 200 has arrived
   };
   virtual Result<ApiResponse> Stream(const StreamRequest& request) = 0;
 };

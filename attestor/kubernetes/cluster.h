@@ -29,7 +29,7 @@ struct ClusterOptions {
 /// ClusterHealth for logs and health pages.
 struct ClusterHealth {
   bool synced = false;       ///< the first lists have arrived
-  bool watching = false;     ///< pods are being watched at this moment
+  bool watching = false;     ///< pods and nodes are being watched at this moment
   std::string problem = {};  ///< why not; names what to do (a missing right …)
   std::size_t pods = 0;
   std::size_t nodes = 0;

@@ -221,10 +221,15 @@ class CurlConnection final : public HttpConnection {
 
   Result<HttpAnswer> Run(Running& running) {
     const HttpCall& call = running.call;
+    bool head_told = false;
     for (;;) {
       int active = 0;
       if (curl_.multi_perform(multi_, &active) != CURLM_OK) {
         return Unavailable("libcurl failed");
+      }
+      if (!head_told && call.on_head && running.status() != 0) {
+        head_told = true;
+        call.on_head(running.status());
       }
       if (active == 0) {
         return Finish(running);

@@ -31,9 +31,10 @@ struct HttpCall {
   std::string path;
   std::vector<std::string> headers = {};  ///< "Name: value"
   std::string_view body = {};
-  Duration timeout = Duration::zero();  ///< of everything; zero: without end
-  Duration silence = Duration::zero();  ///< longest time without a byte; zero: without end
-  std::function<bool()> stopping = {};  ///< asked at least every 250 ms
+  Duration timeout = Duration::zero();           ///< of everything; zero: without end
+  Duration silence = Duration::zero();           ///< longest time without a byte; zero: without end
+  std::function<bool()> stopping = {};           ///< asked at least every 250 ms
+  std::function<void(int status)> on_head = {};  ///< the answer begins
   /// A piece of the answer's body; false ends the call, which is then OK.
   std::function<bool(int status, std::string_view piece)> on_body = {};
 };
