@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/base/clock.h"
@@ -9,6 +10,7 @@
 #include "core/base/secret.h"
 #include "core/crypto/key.h"
 #include "core/spiffe/trust_domain.h"
+#include "workload-api/cmd/k8s_attestor_config.h"
 
 namespace signet::agent_cmd {
 
@@ -28,7 +30,8 @@ struct AgentConfig {
   bool insecure_bootstrap = false;  ///< take the server's word at first contact; for trials alone
   crypto::KeyType workload_x509_svid_key_type = crypto::KeyType::kEcP256;
   Duration sync_interval = std::chrono::seconds(5);
-  LogOptions log = {};  ///< for whoever makes the logger
+  std::optional<K8sAttestorConfig> k8s_attestor = {};  ///< none: pods mean nothing to the agent
+  LogOptions log = {};                                 ///< for whoever makes the logger
 };
 
 }  // namespace signet::agent_cmd

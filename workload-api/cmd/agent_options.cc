@@ -1,6 +1,11 @@
 #include "workload-api/cmd/agent_options.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+
 #include "core/config/option_checks.h"
+#include "workload-api/cmd/k8s_attestor_options.h"
 
 namespace signet::agent_cmd {
 namespace {
@@ -187,6 +192,7 @@ std::vector<Option> MakeOptions() {
   AddAgentOptions(options);
   AddTrustOptions(options);
   AddPluginOptions(options);
+  std::ranges::move(K8sAttestorOptions(), std::back_inserter(options));
   AddUnsupported(options);
   return options;
 }
@@ -211,7 +217,13 @@ std::vector<std::string> CheckTogether(const config::Values& values) {
         "agent.trust_bundle_path: is required; get the file with \"signet-server bundle show\" and "
         "set it here or with -trustBundle");
   }
+  std::ranges::move(CheckK8sAttestor(values), std::back_inserter(problems));
   return problems;
+}
+
+std::string Variable(const std::string& name) {
+  const char* const value = std::getenv(name.c_str());
+  return value == nullptr ? "" : value;
 }
 
 Result<AgentConfig> FromValues(const config::Values& values) {
@@ -233,6 +245,7 @@ Result<AgentConfig> FromValues(const config::Values& values) {
                     crypto::ParseKeyType(values.String("agent.workload_x509_svid_key_type")));
   out.sync_interval =
       std::chrono::milliseconds(values.Milliseconds("agent.experimental.sync_interval"));
+  SIGNET_TRY_ASSIGN(out.k8s_attestor, ReadK8sAttestor(values, Variable));
   SIGNET_TRY_ASSIGN(out.log.level, ParseLogLevel(values.String("agent.log_level")));
   out.log.json = values.String("agent.log_format") == "json";
   out.log.file = values.String("agent.log_file");

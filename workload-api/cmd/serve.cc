@@ -9,13 +9,13 @@
 #include <utility>
 
 #include "attestor/node/join_token/join_token.h"
-#include "attestor/workload/unix/unix_attestor.h"
 #include "core/base/files.h"
 #include "core/base/ticker.h"
 #include "core/crypto/bundle_codec.h"
 #include "core/rpc/health.h"
 #include "core/rpc/reflection.h"
 #include "core/rpc/server.h"
+#include "workload-api/cmd/attestors.h"
 #include "workload-api/manager/manager.h"
 #include "workload-api/rpc/workload_api.h"
 #include "workload-api/upstream/grpc_upstream.h"
@@ -139,7 +139,9 @@ class Agent final : public RunningAgent {
 
   Status Listen() {
     SIGNET_TRY(MakeSocketFolder(config_.socket_path));
-    api_ = std::make_unique<agent_rpc::WorkloadApi>(hub_, attestor_, world_.logger);
+    SIGNET_TRY_ASSIGN(attestors_, StartWorkloadAttestors(config_, world_));
+    api_ =
+        std::make_unique<agent_rpc::WorkloadApi>(hub_, attestors_->shared_socket(), world_.logger);
     rpc::ListenerOptions listener{.unix_path = config_.socket_path,
                                   .unix_mode = kSocketMode,
                                   .interceptor = agent_rpc::RequireSecurityHeader()};
@@ -165,11 +167,7 @@ class Agent final : public RunningAgent {
   const manager::StateDir state_;
   const std::shared_ptr<Waker> wake_ = std::make_shared<Waker>();
   svids::Hub hub_{"the agent is starting"};
-  attestor::SystemNames names_;
-  attestor::UnixAttestor attestor_{
-      {.alive = [](const rpc::PeerProcess& process) { return process.Alive(); }},
-      names_,
-      world_.clock};
+  std::unique_ptr<WorkloadAttestors> attestors_;
   std::unique_ptr<upstream::StoppableUpstream> upstream_;
   std::unique_ptr<manager::Manager> manager_;
   std::unique_ptr<agent_rpc::WorkloadApi> api_;

@@ -2,6 +2,7 @@
 
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ static_assert(sizeof(PidfdInfo) == 64);
 
 constexpr std::uint64_t kInfoCgroupId = 1U << 2U;
 constexpr unsigned long kGetInfo = _IOWR(0xFF, 11, PidfdInfo);
+constexpr decltype(statfs::f_type) kCgroup2Magic = 0x63677270;
 constexpr std::size_t kMaxCgroupFileBytes = 64 * 1024;
 
 std::optional<std::uint64_t> Inode(const std::string& path) {
@@ -30,6 +32,12 @@ std::optional<std::uint64_t> Inode(const std::string& path) {
     return std::nullopt;
   }
   return status.st_ino;
+}
+
+/// IsCgroup2: roots of other file systems may well have the number that a root group has.
+bool IsCgroup2(const std::string& path) {
+  struct statfs status {};
+  return ::statfs(path.c_str(), &status) == 0 && status.f_type == kCgroup2Magic;
 }
 
 /// UnifiedPath is the path of the cgroup v2 line.
@@ -64,7 +72,7 @@ Result<CgroupTree> CgroupTree::Open(const std::vector<std::string>& mounts) {
   SIGNET_TRY_ASSIGN(const std::string text, ReadProcFile("/proc/self/cgroup", kMaxCgroupFileBytes));
   const std::string_view path = UnifiedPath(text);
   for (const std::string& mount : mounts) {
-    if (!path.empty() && Inode(mount + std::string(path)) == id) {
+    if (!path.empty() && IsCgroup2(mount) && Inode(mount + std::string(path)) == id) {
       return CgroupTree(mount);
     }
   }

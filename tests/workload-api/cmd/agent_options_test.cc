@@ -77,7 +77,7 @@ TEST_CASE("all problems of a file come in one run, and none shows the token") {
   },
   "plugins": {
     "KeyManager": {"memory": {}},
-    "WorkloadAttestor": {"unix": {"plugin_data": {"discover_workload_path": false}}, "k8s": {}}
+    "WorkloadAttestor": {"unix": {"plugin_data": {"discover_workload_path": false}}, "docker": {}}
   }
 })");
   REQUIRE_FALSE(got.ok());
@@ -94,7 +94,7 @@ TEST_CASE("all problems of a file come in one run, and none shows the token") {
            "agent.json:15: plugins.KeyManager.memory: not supported yet",
            "agent.json:16: plugins.WorkloadAttestor.unix.plugin_data.discover_workload_path: is "
            "always on",
-           "agent.json:16: plugins.WorkloadAttestor.k8s: unknown key; known here: unix",
+           "agent.json:16: plugins.WorkloadAttestor.docker: unknown key; known here: k8s, unix",
            "agent.json: agent.server_address: is required",
        }) {
     CHECK_THAT(text, Catch::Contains(want));
