@@ -33,6 +33,23 @@ function(signet_test)
     DISCOVERY_MODE PRE_TEST)
 endfunction()
 
+# signet_kube_test(NAME kube_x_test SRCS x_test.cc … DEPS attestor_kubernetes)
+#
+# A signet_test whose cases ask tests/support/kubernetes/backend.h for an API server. Each runs twice: on our stub
+# (label fast) and on a real kube-apiserver that the tests of a ctest run share (label kubernetes; skipped where there
+# is none). Cases with the tag [stub] run on the stub alone.
+function(signet_kube_test)
+  cmake_parse_arguments(T "" "NAME" "SRCS;DEPS" ${ARGN})
+  if(SIGNET_FUZZ)
+    return()
+  endif()
+  signet_test(NAME ${T_NAME} SRCS ${T_SRCS} DEPS ${T_DEPS} test_kubernetes LABELS fast)
+  # OUTPUT_SUFFIX only tells this call from the one in signet_test.
+  catch_discover_tests(${T_NAME} TEST_SPEC "~[stub]" TEST_PREFIX "${T_NAME}, real API server: " OUTPUT_SUFFIX real
+    EXTRA_ARGS --warn NoTests PROPERTIES LABELS kubernetes TIMEOUT 180 SKIP_RETURN_CODE 77 FIXTURES_REQUIRED kube_real
+    ENVIRONMENT "SIGNET_KUBE_REAL=${CMAKE_BINARY_DIR}/kube-real")
+endfunction()
+
 # signet_fuzz(NAME spiffe_id SRC spiffe_id_fuzz.cc DEPS core_spiffe)
 #
 # The source defines LLVMFuzzerTestOneInput and asserts an invariant. Under the fuzz preset this is a libFuzzer

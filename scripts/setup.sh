@@ -11,7 +11,8 @@ signet_packages() {
     build) echo build-essential cmake ninja-build ccache pkg-config libssl-dev libnghttp2-dev libgrpc++-dev \
       libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libsqlite3-dev libspdlog-dev nlohmann-json3-dev \
       catch2 python3 libcurl4-openssl-dev libyaml-cpp-dev ;;
-    tests) echo openssl nghttp2-client python3-cryptography python3-h2 python3-protobuf python3-yaml procps ;;
+    tests) echo openssl nghttp2-client python3-cryptography python3-h2 python3-protobuf python3-yaml procps \
+      libcpp-httplib-dev ;;
     interop) echo python3-venv ;;
     fuzz) echo clang-14 libclang-rt-14-dev llvm-14 ;;
     lint) echo shellcheck ;;

@@ -60,8 +60,8 @@ struct KubeAnswer {
 };
 
 /// KubeBackend is a Kubernetes API server for a test: our stub, or a real kube-apiserver with etcd,
-/// whichever runs this ctest entry (signet_kube_test in tests/support/kubernetes/CMakeLists.txt
-/// registers a case for both). Write a body once:
+/// whichever this ctest entry is for (signet_kube_test registers each case for both). Write a body
+/// once:
 ///
 ///   auto kube = KubeBackend::Start();
 ///   const std::string ns = kube->CreateNamespace("spire");   // a fresh name: the server is shared
@@ -70,7 +70,7 @@ struct KubeAnswer {
 ///   auto config = LoadApiConfig(kube->Kubeconfig("ca"));
 ///
 /// Helpers act as the admin and throw std::runtime_error with the server's answer when it refuses.
-/// Not safe for several threads.
+/// Safe for several threads, but for Stop and Restart.
 class KubeBackend {
  public:
   enum class Kind { kStub, kReal };
@@ -81,8 +81,8 @@ class KubeBackend {
     std::vector<std::string> api_server_flags = {};  ///< real only; makes it exclusive
   };
 
-  /// Start takes the kind from SIGNET_KUBE_BACKEND (stub unless "real"). When the real one is
-  /// missing here it says so and ends the process with ctest's skip code.
+  /// Start gives the real one if SIGNET_KUBE_REAL is set, as ctest does. When it is missing here
+  /// that is said, and the process ends with ctest's skip code.
   static std::unique_ptr<KubeBackend> Start(const Options& options);
   static std::unique_ptr<KubeBackend> Start() { return Start(Options{}); }
   /// StartStub is for faults that no real server makes on demand.
@@ -153,6 +153,7 @@ class KubeBackend {
   };
   void FailNext(const Failure& failure);
   void DropWatches();       ///< cuts every watch without an end
+  void SendBookmarks();     ///< one on every watch that wants them
   void Compact();           ///< versions up to now are gone: 410 for who asks from one of them
   void RotateSigningKey();  ///< a new key; old tokens stay good, JWKS has both
   /// AnswerReviews: this JSON is the `status` of every TokenReview; empty: judge again.
@@ -165,6 +166,10 @@ class KubeBackend {
   struct Impl;
   explicit KubeBackend(std::unique_ptr<Impl> impl);
   static std::unique_ptr<KubeBackend> StartKind(Kind kind, const Options& options);
+  std::string Must(const std::string& method, const std::string& path, const std::string& body);
+  std::string Create(const std::string& path, const std::string& object);
+  std::string Admin(const std::string& what, const std::string& body = {});
+  void GrantCaRights();
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,11 @@
+// Command apiserver is the kube-apiserver of this module's k8s.io/kubernetes, as it is.
+package main
+
+import (
+	"os"
+
+	"k8s.io/component-base/cli"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+)
+
+func main() { os.Exit(cli.Run(app.NewAPIServerCommand())) }
