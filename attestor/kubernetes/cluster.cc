@@ -142,7 +142,8 @@ class ApiCluster final : public Cluster {
       return NotFound("there is no " + what + " in cluster " + options_.name);
     }
     if (response.status != 200) {
-      return ExplainStatus("get " + what, response);
+      // 401 and 403 judge our credential, not the one that is being looked at.
+      return Error{Code::kUnavailable, ExplainStatus("get " + what, response).message};
     }
     return std::move(response.body);
   }

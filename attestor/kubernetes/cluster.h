@@ -49,8 +49,8 @@ class Cluster {
   virtual TokenUses& token_uses() = 0;
 
   /// FindPod asks the index, and on a miss the API server once, if namespace and name are given.
-  /// NOT_FOUND: there is no such pod, or its uid is another one. Blocks on a miss. Remote mode has
-  /// no right to ask: FAILED_PRECONDITION, as FindNode.
+  /// NOT_FOUND: there is no such pod, or its uid is another one. UNAVAILABLE: it could not be found
+  /// out, for want of a right too. Blocks on a miss. In remote mode FAILED_PRECONDITION.
   virtual Result<PodPtr> FindPod(const PodRef& ref) = 0;
   /// FindNode: the same for a node.
   virtual Result<NodePtr> FindNode(std::string_view name) = 0;

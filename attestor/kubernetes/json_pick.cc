@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace signet::kubernetes {
 namespace {
@@ -128,7 +129,7 @@ class Picker final : public nlohmann::json_sax<Json> {
     if (parent.kind == Value::Kind::kArray) {
       parent.items.push_back(std::move(value));
     } else {
-      parent.members.emplace_back(std::move(name), std::move(value));
+      parent.members.push_back({std::move(name), std::move(value)});
     }
   }
 
@@ -157,8 +158,8 @@ class Picker final : public nlohmann::json_sax<Json> {
 
 const Value* Value::Find(std::string_view name) const {
   const auto found =
-      std::ranges::find_if(members, [name](const auto& member) { return member.first == name; });
-  return found == members.end() ? nullptr : &found->second;
+      std::ranges::find_if(members, [name](const Member& member) { return member.name == name; });
+  return found == members.end() ? nullptr : &found->value;
 }
 
 const Value& Value::operator[](std::string_view name) const {

@@ -4,20 +4,21 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
 
 namespace signet::kubernetes {
 
+struct Member;
+
 /// Value is a picked piece of a JSON document.
 struct Value {
   enum class Kind : std::uint8_t { kNull, kText, kNumber, kBool, kObject, kArray };
   Kind kind = Kind::kNull;
-  std::string text;  ///< kText; kNumber: an integer's digits; kBool: "true" or "false"
-  std::vector<std::pair<std::string, Value>> members;  ///< kObject, in the document's order
-  std::vector<Value> items;                            ///< kArray
+  std::string text;             ///< kText; kNumber: an integer's digits; kBool: "true" or "false"
+  std::vector<Member> members;  ///< kObject, in the document's order
+  std::vector<Value> items;     ///< kArray
 
   /// Find gives a member, nullptr if there is none.
   const Value* Find(std::string_view name) const;
@@ -25,6 +26,11 @@ struct Value {
   const Value& operator[](std::string_view name) const;
   /// TextOf gives a member's text; empty if it is no text.
   std::string_view TextOf(std::string_view name) const;
+};
+
+struct Member {
+  std::string name;
+  Value value;
 };
 
 /// Field says what to pick: a member of this name (kAnyName: every member). Arrays are looked
