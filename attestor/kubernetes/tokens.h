@@ -48,20 +48,19 @@ struct TokenRules {
   Duration max_age = Duration::zero();
 };
 
-/// NewReviewVerifier: the claims are checked first (form, issuer's keys when discovery is at hand,
-/// audience, life), then the API server decides by TokenReview (kubernetes.md §1.2). `api` and
-/// `clock` must outlive it.
+/// NewReviewVerifier: the claims are checked first (form, audience, life, a pod; the signature when
+/// the issuer's keys are at hand), then the API server decides by TokenReview (kubernetes.md §1.2).
+/// `api`, `clock` and `logger` must outlive it.
 std::unique_ptr<TokenVerifier> NewReviewVerifier(Api& api, TokenRules rules, const Clock& clock,
                                                  Logger& logger);
 
 /// NewKeySetVerifier is the remote mode: signature, issuer, audience, times and pod claims by the
 /// cluster's published keys alone (kubernetes.md §1.3). Deletions are not seen; max_age must be
-/// set. Keys come from the issuer's discovery document through `api`, or `jwks_path` if it is not
-/// empty.
+/// set. `api`, `clock` and `logger` must outlive it.
 struct KeySetOptions {
   TokenRules rules;
-  std::string issuer = {};     ///< expected `iss`; empty: what discovery says
-  std::string jwks_path = {};  ///< path at the API server; empty: by discovery
+  std::string issuer = {};     ///< expected `iss`; empty: what the discovery document says
+  std::string jwks_path = {};  ///< path of the keys at `api`; empty: /openid/v1/jwks
 };
 std::unique_ptr<TokenVerifier> NewKeySetVerifier(Api& api, KeySetOptions options,
                                                  const Clock& clock, Logger& logger);
@@ -74,7 +73,7 @@ enum class TokenReuse : std::uint8_t {
 };
 
 /// TokenUses remembers who used a token first. Safe for several threads; forgets expired tokens;
-/// bounded (the least recently seen is forgotten above 100,000).
+/// bounded (above 100,000 the one that expires first is forgotten).
 class TokenUses {
  public:
   TokenUses(TokenReuse reuse, const Clock& clock);

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,17 +17,25 @@ namespace signet::attestor {
 
 inline constexpr std::string_view kK8sPsatType = "k8s_psat";
 
+/// kK8sPsatTokenPath is where stock agents look for their token.
+inline constexpr std::string_view kK8sPsatTokenPath = "/var/run/secrets/tokens/spire-agent";
+
 /// K8sPsatCluster is what the server allows of one cluster (spire-api §9).
 struct K8sPsatCluster {
   kubernetes::Cluster* cluster = nullptr;            ///< must outlive the verifier
   std::set<std::string> service_account_allow_list;  ///< "namespace:name"
   std::set<std::string> allowed_node_label_keys = {};
-  std::set<std::string> allowed_pod_label_keys = {};
+  std::set<std::string> allowed_pod_label_keys = {};  ///< also in ClusterOptions::pod_label_keys
   bool use_pod_uid_for_agent_id = false;
 };
 
 /// K8sPsatVerifier admits agents by the projected service account token of their pod. The agent's
-/// ID is /spire/agent/k8s_psat/<cluster>/<node uid>.
+/// ID is /spire/agent/k8s_psat/<cluster>/<node uid>, or …/<cluster>/pod/<pod uid>.
+///
+/// INVALID_ARGUMENT: malformed payload, or a cluster that is not configured. PERMISSION_DENIED: the
+/// token is not believed, its service account not on the list, it has been used with another key,
+/// or its pod may have no identity. UNAVAILABLE: the cluster cannot be asked; trying again may
+/// help.
 class K8sPsatVerifier final : public NodeVerifier {
  public:
   /// half_life is half the life of an agent's SVID: a token that was used with one key is not taken
@@ -43,7 +52,8 @@ class K8sPsatVerifier final : public NodeVerifier {
   const Clock& clock_;
 };
 
-/// K8sPsatProver sends {"cluster", "token"}, the token read anew from its file each time.
+/// K8sPsatProver sends {"cluster", "token"}, the token read anew from its file each time: the
+/// kubelet replaces it. Any file mode will do, since projected tokens are 0644 in many pods.
 class K8sPsatProver final : public NodeProver {
  public:
   K8sPsatProver(std::string cluster, std::string token_path)
