@@ -58,7 +58,7 @@ std::unique_ptr<TokenVerifier> NewReviewVerifier(Api& api, TokenRules rules, con
 /// cluster's published keys alone (kubernetes.md §1.3). Deletions are not seen; max_age must be
 /// set. `api`, `clock` and `logger` must outlive it.
 struct KeySetOptions {
-  TokenRules rules;
+  TokenRules rules = {};
   std::string issuer = {};     ///< expected `iss`; empty: what the discovery document says
   std::string jwks_path = {};  ///< path of the keys at `api`; empty: /openid/v1/jwks
 };
