@@ -21,7 +21,7 @@ RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
        libcurl4 libgrpc++1.51 libnghttp2-14 libprotobuf32 libspdlog1.10 libsqlite3-0 libssl3 libyaml-cpp0.7 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin signet
+    && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin signet
 
 FROM runtime AS examples
 COPY --from=build /src/build/release/examples/mtls/mtls_server /usr/local/bin/

@@ -133,6 +133,8 @@ class SharedSocketTest(Manifests, ControlPlaneTest):
         socket = self.config("signet-agent", "agent.json")["agent"]["socket_path"]
         self.assertEqual(self.volume("socket")["hostPath"]["path"] + "/api.sock", socket)
         self.assertTrue(self.template("DaemonSet", "signet-agent")["hostPID"])
+        k8s = self.config("signet-agent", "agent.json")["plugins"]["WorkloadAttestor"]["k8s"]["plugin_data"]
+        self.assertEqual(k8s["kubelet_ca_path"], self.mounted_at("kubelet-certificate"))
         for name in ("frontend", "backend"):
             pod = self.template("Deployment", name)
             self.assertEqual(pod["volumes"][0]["hostPath"]["path"] + "/api.sock", socket)

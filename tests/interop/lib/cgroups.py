@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from lib.peers import Missing
+from lib.process import die_with_parent
 
 BURSTABLE = "kubepods.slice/kubepods-burstable.slice"
 
@@ -109,6 +110,7 @@ class Forked:
 
 
 def _child(go, out, function):
+    die_with_parent()
     try:
         os.read(go, 1)
         function(lambda *what: os.write(out, json.dumps(what).encode() + b"\n"))

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PROTOS = {  # import root → files
     "ca/proto": ["spire/api/types/*.proto", "spire/api/server/*/v1/*.proto", "signet/api/server/v1/*.proto"],
     "core/spiffe/proto": ["workload.proto"],
-    "tests/interop/proto": ["csi.proto", "pluginregistration.proto"],
+    "workload-api/csi/proto": ["csi/v1/csi.proto", "pluginregistration/registration.proto"],
 }
 PERMISSION_DENIED = 7
 

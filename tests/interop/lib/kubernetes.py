@@ -3,34 +3,26 @@
 No kubelet, scheduler or controllers: a test says itself on which node a pod runs, and what its status is.
 """
 import json
-import os
-import shutil
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
 from lib import process
 from lib.kubernetes_client import Client
 from lib.kubernetes_pki import Pki
-from lib.peers import Missing, cache_folder
+from lib.peers import Missing
 from lib.process import Process
 
 ISSUER = "https://kubernetes.default.svc"
 
 
-def find_binary(name, variable):
-    """The program that the environment names, that is on the PATH, or that was built into the cache."""
-    named = os.environ.get(variable)
-    if named:
-        if not os.access(named, os.X_OK):
-            raise Missing(f"{variable}={named} is not a program")
-        return Path(named)
-    built = [p for p in cache_folder().glob(f"kubernetes-*/{name}") if os.access(p, os.X_OK)]
-    if built:
-        return max(built, key=lambda p: p.stat().st_mtime)
-    found = shutil.which(name)
-    if found:
-        return Path(found)
-    raise Missing(f"no {name} here: set {variable}, install it, or run tests/interop/kubernetes/build")
+def find_binary(name):
+    """The program that the environment names, or that tests/interop/kubernetes/build has made."""
+    finder = [Path(__file__).resolve().parents[1] / "kubernetes/build", "--find", name]
+    done = subprocess.run(finder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise Missing((done.stdout + done.stderr).strip())
+    return Path(done.stdout.strip())
 
 
 class ControlPlane:
@@ -38,8 +30,8 @@ class ControlPlane:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.etcd_binary = find_binary("etcd", "SIGNET_ETCD")
-        self.binary = find_binary("kube-apiserver", "SIGNET_KUBE_APISERVER")
+        self.etcd_binary = find_binary("etcd")
+        self.binary = find_binary("kube-apiserver")
         self.pki = Pki(self.folder / "pki")
         self.port = process.free_port()
         self.etcd_port, self.etcd_peer_port = process.free_port(), process.free_port()
@@ -85,7 +77,8 @@ class ControlPlane:
         self.stack.enter_context(Process("etcd", [
             self.etcd_binary, "--name", "k", "--data-dir", self.folder / "etcd", "--listen-client-urls", client,
             "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-            "--initial-cluster", f"k={peer}", "--unsafe-no-fsync"], self.folder))
+            "--initial-cluster", f"k={peer}", "--unsafe-no-fsync"], self.folder,
+            preexec_fn=process.die_with_parent))
         self.start_api_server()
 
     def start_api_server(self):
@@ -100,7 +93,7 @@ class ControlPlane:
             f"--service-account-jwks-uri={self.url}/openid/v1/jwks", "--service-cluster-ip-range=10.96.0.0/16",
             "--endpoint-reconciler-type=none", "--authorization-mode=Node,RBAC", "--allow-privileged=true",
             "--enable-admission-plugins=NodeRestriction", "--disable-admission-plugins=ServiceAccount"],
-            self.folder))
+            self.folder, preexec_fn=process.die_with_parent))
         # The roles that the API server makes for itself are there only once it is ready.
         process.wait_until(self.admin.ready, 90, lambda: f"kube-apiserver is not ready: {self.api_server.tail(3)}",
                            self.api_server)

@@ -14,12 +14,11 @@ APPLIED = ("Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "
 class Agent:
     """What the agent of one node needs and has: its pod, its token, its files, its process."""
 
-    def __init__(self, node, folder, pod):
-        self.node, self.folder, self.pod = node, folder, pod
+    def __init__(self, node, folder, kubelet, pod):
+        self.node, self.folder, self.kubelet, self.pod = node, folder, kubelet, pod
         self.token_file = folder / "token"
         self.socket = folder / "api.sock"
         self.csi_socket = folder / "csi.sock"
-        self.kubelet = folder / "kubelet"
         self.process = None
 
     @property
@@ -77,15 +76,19 @@ class KubernetesDeployment:
         self.write("bundle.crt", process.wait_until(
             bundle, 20, lambda: f"the server does not write the bundle: {self.server.tail()}", self.server))
 
-    def add_agent(self, node):
-        """A node and its agent's pod, with a token as the projected volume would have it."""
+    def add_agent(self, node, kubelet=None):
+        """The agent's pod on a node, with a token as the projected volume would have it. Unless a kubelet runs in the
+        folder `kubelet`, the node is made here, and a folder as a kubelet would have it."""
         folder = self.folder / node
-        (folder / "kubelet/pods").mkdir(parents=True)
-        (folder / "kubelet/plugins_registry").mkdir()
-        self.admin.add_node(node)
+        folder.mkdir()
+        if kubelet is None:
+            kubelet = folder / "kubelet"
+            (kubelet / "pods").mkdir(parents=True)
+            (kubelet / "plugins_registry").mkdir()
+            self.admin.add_node(node)
         pod = self.admin.add_pod("signet-agent", f"signet-agent-{node}", "signet-agent", node)
         self.admin.set_phase("signet-agent", f"signet-agent-{node}", "Running")
-        agent = self.agents[node] = Agent(node, folder, pod)
+        agent = self.agents[node] = Agent(node, folder, kubelet, pod)
         self.write(agent.token_file, self.agent_token(agent))
         return agent
 
