@@ -1,5 +1,6 @@
 #include "workload-api/cmd/attestors.h"
 
+#include <cstdlib>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "attestor/workload/k8s/k8s_attestor.h"
 #include "attestor/workload/unix/unix_attestor.h"
 #include "core/base/ticker.h"
+#include "workload-api/kubelet/api_server_feed.h"
 #include "workload-api/kubelet/kubelet_poll.h"
 #include "workload-api/kubelet/pods_watch.h"
 
@@ -17,11 +19,25 @@ namespace {
 
 bool IsAlive(const rpc::PeerProcess& process) { return process.Alive(); }
 
+std::string Environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
 Result<std::unique_ptr<kubernetes::Api>> OpenKubelet(const K8sAttestorConfig& config,
                                                      const AgentWorld& world) {
   auto endpoint =
       std::make_shared<const kubernetes::ApiConfig>(kubelet::KubeletApiConfig(config.kubelet));
   return kubernetes::OpenApi(std::move(endpoint), world.clock, world.logger).Context("the kubelet");
+}
+
+Result<std::unique_ptr<kubernetes::Api>> OpenApiServer(const K8sAttestorConfig& config,
+                                                       const AgentWorld& world) {
+  SIGNET_TRY_ASSIGN(auto server, kubernetes::LoadApiConfig(
+                                     config.kube_config_file,
+                                     {.service_host = Environment("KUBERNETES_SERVICE_HOST"),
+                                      .service_port = Environment("KUBERNETES_SERVICE_PORT")}));
+  return kubernetes::OpenApi(std::move(server), world.clock, world.logger);
 }
 
 /// OpenFacts chooses where pods are learnt from.
@@ -31,6 +47,14 @@ Result<std::unique_ptr<attestor::PodFacts>> OpenFacts(const K8sAttestorConfig& c
     return kubelet::MakePodFacts([&](kubelet::PodSink sink) {
       return kubelet::MakePodsApiFeed(kubelet::OpenPodsClient(config.pods_api_socket), world.logger,
                                       std::move(sink));
+    });
+  }
+  if (config.source == PodSource::kApiServer) {
+    SIGNET_TRY_ASSIGN(auto api, OpenApiServer(config, world));
+    return kubelet::MakePodFacts([&](kubelet::PodSink sink) {
+      return kubelet::MakeApiServerFeed(
+          {.api = std::move(api), .node_name = config.kubelet.node_name},
+          {world.clock, world.random, world.logger}, std::move(sink));
     });
   }
   SIGNET_TRY_ASSIGN(auto api, OpenKubelet(config, world));

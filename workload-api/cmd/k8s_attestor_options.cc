@@ -19,7 +19,9 @@ std::string Key(const char* name) {
 }
 
 std::string SourceProblem(const std::string& text) {
-  return text == "kubelet" || text == "pods_api" ? "" : "expects \"kubelet\" or \"pods_api\"";
+  return text == "kubelet" || text == "pods_api" || text == "api_server"
+             ? ""
+             : "expects \"kubelet\", \"pods_api\" or \"api_server\"";
 }
 
 std::string AttemptsProblem(const std::string& text) {

@@ -72,6 +72,15 @@ TEST_CASE("every key of a whole block arrives") {
   CHECK(k8s.cgroup_mount == "/host/cgroup");
 }
 
+TEST_CASE("the API server is asked for the pods of this node, whose name must be known") {
+  const auto config = Read(R"({"pod_source": "api_server"})");
+  REQUIRE_OK(config);
+  CHECK((*config)->source == PodSource::kApiServer);
+  CHECK((*config)->kubelet.node_name == "from-env");
+  REQUIRE_ERROR(Read(R"({"pod_source": "api_server", "node_name_env": "NOT_SET"})"),
+                Code::kInvalidArgument, "environment variable NOT_SET");
+}
+
 TEST_CASE("what this attestor does not do is refused with what to do instead") {
   struct Case {
     const char* plugin_data;
