@@ -1,11 +1,15 @@
 #include "workload-api/cmd/agent_options.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <iterator>
 
 #include "core/config/option_checks.h"
 #include "workload-api/cmd/k8s_attestor_options.h"
+#include "workload-api/cmd/kubernetes_options.h"
 
 namespace signet::agent_cmd {
 namespace {
@@ -193,6 +197,7 @@ std::vector<Option> MakeOptions() {
   AddTrustOptions(options);
   AddPluginOptions(options);
   std::ranges::move(K8sAttestorOptions(), std::back_inserter(options));
+  std::ranges::move(KubernetesOptions(), std::back_inserter(options));
   AddUnsupported(options);
   return options;
 }
@@ -218,12 +223,18 @@ std::vector<std::string> CheckTogether(const config::Values& values) {
         "set it here or with -trustBundle");
   }
   std::ranges::move(CheckK8sAttestor(values), std::back_inserter(problems));
+  std::ranges::move(CheckKubernetes(values), std::back_inserter(problems));
   return problems;
 }
 
 std::string Variable(const std::string& name) {
   const char* const value = std::getenv(name.c_str());
   return value == nullptr ? "" : value;
+}
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
 
 Result<AgentConfig> FromValues(const config::Values& values) {
@@ -246,6 +257,7 @@ Result<AgentConfig> FromValues(const config::Values& values) {
   out.sync_interval =
       std::chrono::milliseconds(values.Milliseconds("agent.experimental.sync_interval"));
   SIGNET_TRY_ASSIGN(out.k8s_attestor, ReadK8sAttestor(values, Variable));
+  out.csi = ReadCsi(values, Variable, HostName());
   SIGNET_TRY_ASSIGN(out.log.level, ParseLogLevel(values.String("agent.log_level")));
   out.log.json = values.String("agent.log_format") == "json";
   out.log.file = values.String("agent.log_file");

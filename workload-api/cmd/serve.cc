@@ -16,6 +16,7 @@
 #include "core/rpc/reflection.h"
 #include "core/rpc/server.h"
 #include "workload-api/cmd/attestors.h"
+#include "workload-api/cmd/csi_driver.h"
 #include "workload-api/manager/manager.h"
 #include "workload-api/rpc/workload_api.h"
 #include "workload-api/upstream/grpc_upstream.h"
@@ -72,6 +73,7 @@ class Agent final : public RunningAgent {
     }
     wake_->Set(nullptr);
     ticker_.reset();
+    csi_.reset();
     server_.reset();
     api_.reset();
   }
@@ -84,6 +86,7 @@ class Agent final : public RunningAgent {
                                                  world_.clock, world_.logger));
     SIGNET_TRY_ASSIGN(manager_, manager::Manager::Create(ManagerSetup(), Environment(), hub_));
     SIGNET_TRY(Listen());
+    SIGNET_TRY(ServePods());
     ticker_ = std::make_unique<Ticker>([this] { return manager_->Step(); });
     wake_->Set(ticker_.get());
     return {};
@@ -132,6 +135,9 @@ class Agent final : public RunningAgent {
       options.first_trust = [this] { return ReadTrustBundle(config_); };
     }
     options.make_prover = [this] { return MakeProver(config_); };
+    options.pod_facts = [this](const std::string& pod_uid) {
+      return csi_ == nullptr ? manager::PodFacts{} : csi_->Find(pod_uid);
+    };
     options.wake = [wake = wake_] { wake->Wake(); };
     options.end = [this](const Error& error) { End(error); };
     return options;
@@ -154,6 +160,19 @@ class Agent final : public RunningAgent {
     return {};
   }
 
+  /// ServePods opens sockets of pods' own, if that is on.
+  Status ServePods() {
+    SIGNET_TRY_ASSIGN(csi_, StartCsi(config_, kVersion,
+                                     {.server = *server_,
+                                      .api = *api_,
+                                      .clock = world_.clock,
+                                      .logger = world_.logger,
+                                      .on_token = [this](const std::string& pod_uid) {
+                                        manager_->PodChanged(pod_uid);
+                                      }}));
+    return {};
+  }
+
   void End(Status end) {
     const std::lock_guard lock(mutex_);
     if (!end_) {
@@ -172,6 +191,7 @@ class Agent final : public RunningAgent {
   std::unique_ptr<manager::Manager> manager_;
   std::unique_ptr<agent_rpc::WorkloadApi> api_;
   std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<csi::Driver> csi_;
   std::unique_ptr<Ticker> ticker_;
 
   std::mutex mutex_;

@@ -2,36 +2,12 @@
 
 #include <algorithm>
 
+#include "attestor/kubernetes/names.h"
+
 namespace signet::csi {
 namespace {
 
-constexpr std::size_t kMaxLabel = 63;
-constexpr std::size_t kMaxSubdomain = 253;
 constexpr std::size_t kMaxPath = 1024;
-
-bool IsLowerAlnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-
-/// IsLabel: RFC 1123, in lower case.
-bool IsLabel(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxLabel && IsLowerAlnum(text.front()) &&
-         IsLowerAlnum(text.back()) &&
-         std::all_of(text.begin(), text.end(), [](char c) { return IsLowerAlnum(c) || c == '-'; });
-}
-
-/// IsSubdomain: dot-separated labels; Kubernetes bounds the whole and not the parts.
-bool IsSubdomain(std::string_view text) {
-  if (text.empty() || text.size() > kMaxSubdomain) {
-    return false;
-  }
-  bool edge = true;  // a letter or digit must come
-  for (const char c : text) {
-    if (!IsLowerAlnum(c) && (edge || (c != '-' && c != '.'))) {
-      return false;
-    }
-    edge = c == '.';
-  }
-  return IsLowerAlnum(text.back()) && text.find("-.") == std::string_view::npos;
-}
 
 Error Bad(std::string_view what) {
   return InvalidArgument(std::string(what) +
@@ -60,13 +36,13 @@ Status CheckPod(const CsiPod& pod) {
   if (!IsPodUid(pod.uid)) {
     return Bad("the uid");
   }
-  if (!IsLabel(pod.namespace_name)) {
+  if (!kubernetes::IsDnsLabel(pod.namespace_name)) {
     return Bad("the namespace");
   }
-  if (!IsSubdomain(pod.name)) {
+  if (!kubernetes::IsDnsSubdomain(pod.name)) {
     return Bad("the name");
   }
-  if (!IsSubdomain(pod.service_account)) {
+  if (!kubernetes::IsDnsSubdomain(pod.service_account)) {
     return Bad("the service account");
   }
   return {};
@@ -87,7 +63,8 @@ Result<TargetPath> TargetPath::Parse(std::string_view kubelet_dir, std::string_v
   const std::string_view uid = Cut(rest);
   const bool in_volumes = Cut(rest) == "volumes" && Cut(rest) == "kubernetes.io~csi";
   const std::string_view volume = Cut(rest);
-  if (!in_pods || !IsPodUid(uid) || !in_volumes || !IsSubdomain(volume) || rest != "mount") {
+  if (!in_pods || !IsPodUid(uid) || !in_volumes || !kubernetes::IsDnsSubdomain(volume) ||
+      rest != "mount") {
     return odd;
   }
   return TargetPath{.path = std::string(path),

@@ -70,7 +70,7 @@ int InPod(const std::string& volume, const std::string& root, int (*program)()) 
 TEST_CASE("the kubelet finds the driver by its registration socket, and learns what it can do") {
   Node node;
   node.Start();
-  const std::string socket = node.options.registration_dir + "/csi.signet.dev-reg.sock";
+  const std::string socket = node.options.registration_dir + "/csi.signet.internal-reg.sock";
   CHECK(ModeOf(socket) == 0600);
   CHECK(ModeOf(node.options.socket_path) == 0600);
   const auto registration = Client(&::pluginregistration::Registration::NewStub, socket);
@@ -80,7 +80,7 @@ TEST_CASE("the kubelet finds the driver by its registration socket, and learns w
     REQUIRE(registration->GetInfo(&context, {}, &info).ok());
   }
   CHECK(info.type() == "CSIPlugin");
-  CHECK(info.name() == "csi.signet.dev");
+  CHECK(info.name() == "csi.signet.internal");
   CHECK(info.endpoint() == node.options.socket_path);
   REQUIRE(info.supported_versions_size() == 1);
   CHECK(info.supported_versions(0) == "1.0.0");
@@ -105,7 +105,7 @@ TEST_CASE("the kubelet finds the driver by its registration socket, and learns w
     REQUIRE(identity->GetPluginCapabilities(&two, {}, &capabilities).ok());
     REQUIRE(identity->Probe(&three, {}, &probe).ok());
   }
-  CHECK(plugin.name() == "csi.signet.dev");
+  CHECK(plugin.name() == "csi.signet.internal");
   CHECK(plugin.vendor_version() == "test");
   CHECK(probe.ready().value());
   const auto client = Client(&::csi::v1::Node::NewStub, info.endpoint());

@@ -105,7 +105,7 @@ TEST_CASE("the driver's sockets are for the kubelet's user alone") {
   node.Start();
   const auto client = signet::test::H2Client::Unix(node.options.socket_path);
   const auto registration =
-      signet::test::H2Client::Unix(node.options.registration_dir + "/csi.signet.dev-reg.sock");
+      signet::test::H2Client::Unix(node.options.registration_dir + "/csi.signet.internal-reg.sock");
   REQUIRE((client && registration));
   const int denied = static_cast<int>(Code::kPermissionDenied);
   CHECK(client->Call("/csi.v1.Node/NodePublishVolume", "").grpc_status() == denied);

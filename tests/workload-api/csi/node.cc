@@ -36,8 +36,8 @@ bool EnterMountNamespace() {
 }
 
 Node::Node() {
-  options = {.driver_name = "csi.signet.dev",
-             .socket_path = dir.File("kubelet/plugins/csi.signet.dev/csi.sock"),
+  options = {.driver_name = "csi.signet.internal",
+             .socket_path = dir.File("kubelet/plugins/csi.signet.internal/csi.sock"),
              .registration_dir = dir.File("kubelet/plugins_registry"),
              .pods_dir = dir.File("run/pods"),
              .kubelet_dir = dir.File("kubelet"),
