@@ -35,6 +35,7 @@ class KubeletFeed final : public PodFeed {
   KubeletFeed(KubeletFeedOptions options, const Clock& clock, Logger& logger, PodSink sink)
       : api_(std::move(options.api)),
         poll_({*api_, clock, logger, [this] { Wake(); }}, options.interval, std::move(sink)) {
+    poll_.Refresh();  // a right that is missing shows in the log at once, not with the first pod
     const std::lock_guard lock(mutex_);
     ticker_ = std::make_unique<Ticker>([this] { return poll_.Step(); });
   }

@@ -1,11 +1,9 @@
-#include <grpcpp/grpcpp.h>
-
 #include <condition_variable>
 #include <mutex>
 
-#include "kubelet/pods.grpc.pb.h"
 #include "tests/support/result.h"
 #include "tests/support/temp_dir.h"
+#include "tests/workload-api/kubelet/fake_kubelet.h"
 #include "tests/workload-api/kubelet/wire_pods.h"
 #include "workload-api/kubelet/pods_client.h"
 #include "workload-api/kubelet/pods_watch.h"
@@ -13,70 +11,9 @@
 namespace signet::kubelet {
 namespace {
 
+using test::FakeKubelet;
 using test::kUid;
 using test::WirePod;
-
-/// FakeKubelet serves the Pods API on a socket as the kubelet does.
-class FakeKubelet final : public v1alpha1::Pods::Service {
- public:
-  explicit FakeKubelet(const std::string& socket) {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("unix:" + socket, grpc::InsecureServerCredentials());
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-    REQUIRE(server_ != nullptr);
-  }
-  ~FakeKubelet() override {
-    {
-      const std::lock_guard lock(mutex_);
-      ending_ = true;
-      changed_.notify_all();
-    }
-    server_->Shutdown();
-  }
-  void Send(v1alpha1::EventType type, const std::string& pod) {
-    const std::lock_guard lock(mutex_);
-    later_.emplace_back();
-    later_.back().set_type(type);
-    later_.back().set_pod(pod);
-    changed_.notify_all();
-  }
-  void SetReady(bool ready) {
-    const std::lock_guard lock(mutex_);
-    ready_ = ready;
-  }
-
- private:
-  grpc::Status WatchPods(grpc::ServerContext* context, const v1alpha1::WatchPodsRequest*,
-                         grpc::ServerWriter<v1alpha1::WatchPodsEvent>* writer) override {
-    std::unique_lock lock(mutex_);
-    if (!ready_) {
-      return {grpc::StatusCode::FAILED_PRECONDITION, "Kubelet is initializing"};
-    }
-    v1alpha1::WatchPodsEvent event;
-    event.set_type(v1alpha1::ADDED);
-    event.set_pod(WirePod("whole"));
-    writer->Write(event);
-    event.Clear();
-    event.set_type(v1alpha1::INITIAL_SYNC_COMPLETE);
-    writer->Write(event);
-    while (!ending_ && !context->IsCancelled()) {
-      for (const v1alpha1::WatchPodsEvent& later : later_) {
-        writer->Write(later);
-      }
-      later_.clear();
-      changed_.wait_for(lock, std::chrono::milliseconds(10));
-    }
-    return grpc::Status::OK;
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<v1alpha1::WatchPodsEvent> later_;
-  bool ready_ = true;
-  bool ending_ = false;
-  std::unique_ptr<grpc::Server> server_;
-};
 
 /// Told counts changes of facts and lets a test wait for a condition on them.
 class Told {
@@ -113,7 +50,7 @@ std::unique_ptr<attestor::PodFacts> OpenFacts(const std::string& socket, Logger&
 
 TEST_CASE("pods come over the kubelet's socket, change and go") {
   const signet::test::TempDir dir;
-  FakeKubelet kubelet(dir.File("pods-api.sock"));
+  FakeKubelet kubelet(dir.File("pods-api.sock"), {WirePod("whole")});
   NullLogger logger;
   Told told;
   const auto facts = OpenFacts(dir.File("pods-api.sock"), logger);
@@ -137,7 +74,7 @@ TEST_CASE("a kubelet that comes late, or again, is found") {
   REQUIRE(told.Wait([&] { return facts->Problem().find(socket) != std::string::npos; }));
   CHECK_FALSE(facts->IsAsOf({}));
   {
-    FakeKubelet kubelet(socket);
+    FakeKubelet kubelet(socket, {WirePod("whole")});
     kubelet.SetReady(false);
     REQUIRE(told.Wait([&] { return facts->Problem().find("initializing") != std::string::npos; }));
     kubelet.SetReady(true);
@@ -145,7 +82,7 @@ TEST_CASE("a kubelet that comes late, or again, is found") {
   }
   REQUIRE(told.Wait([&] { return !facts->IsAsOf({}); }));
   CHECK(facts->Find(kUid) != nullptr);
-  const FakeKubelet kubelet(socket);
+  const FakeKubelet kubelet(socket, {WirePod("whole")});
   CHECK(told.Wait([&] { return facts->IsAsOf({}); }));
 }
 
