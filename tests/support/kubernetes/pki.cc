@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "core/base/check.h"
@@ -100,9 +101,21 @@ void Write(X509* certificate, EVP_PKEY* key, const std::string& file) {
   PEM_write_X509(Create(file + ".pem").get(), certificate);
 }
 
+/// The path of the kept key; several processes may come here at once.
+std::string KeptKey(const std::string& kept) {
+  std::string path = kept + ".key";
+  if (!std::filesystem::exists(path)) {
+    const KeyPtr key(EVP_RSA_gen(2048), &EVP_PKEY_free);
+    const std::string fresh = path + "." + std::to_string(getpid());
+    WriteKey(key.get(), fresh);
+    std::filesystem::rename(fresh, path);
+  }
+  return path;
+}
+
 }  // namespace
 
-void MakeKubePki(const std::string& folder) {
+void MakeKubePki(const std::string& folder, const std::string& kept) {
   const KeyPtr ca_key = NewKey();
   const CertPtr ca =
       Certify(ca_key.get(), {.name = "kube-test-ca"}, {nullptr, ca_key.get()}, nullptr);
@@ -112,8 +125,9 @@ void MakeKubePki(const std::string& folder) {
       Certify(server_key.get(), {.name = "kube-apiserver"}, {ca.get(), ca_key.get()},
               "DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1");
   Write(server.get(), server_key.get(), folder + "/server");
-  const KeyPtr sa(EVP_RSA_gen(2048), &EVP_PKEY_free);
-  WriteKey(sa.get(), folder + "/sa.key");
+  std::filesystem::copy(KeptKey(kept), folder + "/sa.key");
+  const KeyPtr sa(PEM_read_PrivateKey(Open(folder + "/sa.key").get(), nullptr, nullptr, nullptr),
+                  &EVP_PKEY_free);
   PEM_write_PUBKEY(Create(folder + "/sa.pub").get(), sa.get());
 }
 

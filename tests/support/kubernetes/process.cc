@@ -73,6 +73,12 @@ void Child::Signal(int signal) const {
   }
 }
 
+void Child::Pause() const {
+  Signal(SIGSTOP);
+  int status = 0;
+  waitpid(pid_, &status, WUNTRACED);
+}
+
 void Child::End(int signal) {
   Signal(SIGCONT);
   Signal(signal);

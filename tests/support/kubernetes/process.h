@@ -18,6 +18,8 @@ class Child {
 
   bool running();
   void Signal(int signal) const;
+  /// Pause stops all its threads, and returns when they have stopped; Signal(SIGCONT) ends it.
+  void Pause() const;
   /// End sends the signal and waits; after 10 s it kills.
   void End(int signal);
 

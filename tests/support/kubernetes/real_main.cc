@@ -1,8 +1,8 @@
 // kube_real start FOLDER | stop FOLDER: the real API server that the tests of one ctest run share.
 //
 // `start` leaves a keeper behind that owns etcd and kube-apiserver, writes FOLDER/url when they
-// answer, and ends them on `stop`, or by itself after 15 minutes, whatever became of ctest. Exits
-// with ctest's skip code if there is no real API server here.
+// answer, and ends them on `stop`, or by itself when no test has used it for 15 minutes, whatever
+// became of ctest. Exits with ctest's skip code if there is no real API server here.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -26,7 +26,8 @@ using signet::test::ReadWholeFile;
 using signet::test::WriteWholeFile;
 
 constexpr int kSkipped = 77;
-constexpr std::time_t kLongestLifeSeconds = 15 * 60;
+constexpr std::time_t kLongestIdleSeconds = 15 * 60;
+constexpr std::time_t kLookEverySeconds = 10;
 constexpr int kPatienceSeconds = 90;
 
 void Pause() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
@@ -49,6 +50,13 @@ void EndKeeper(const std::string& folder) {
   close(lock);
 }
 
+/// Each test that uses the server touches its file `url` (KubeBackend::Start).
+std::time_t IdleSeconds(const std::string& folder) {
+  struct stat file = {};
+  return stat((folder + "/url").c_str(), &file) == 0 ? std::time(nullptr) - file.st_mtime
+                                                     : kLongestIdleSeconds;
+}
+
 [[noreturn]] void Keep(const std::string& folder) {
   setsid();
   sigset_t ends;
@@ -65,8 +73,9 @@ void EndKeeper(const std::string& folder) {
   try {
     const std::unique_ptr<KubeServers> servers = KubeServers::StartReal(folder, {});
     WriteWholeFile(folder + "/url", servers->url());
-    const std::timespec life = {.tv_sec = kLongestLifeSeconds, .tv_nsec = 0};
-    sigtimedwait(&ends, nullptr, &life);
+    const std::timespec look = {.tv_sec = kLookEverySeconds, .tv_nsec = 0};
+    while (IdleSeconds(folder) < kLongestIdleSeconds && sigtimedwait(&ends, nullptr, &look) < 0) {
+    }
   } catch (const std::exception& problem) {
     WriteWholeFile(folder + "/problem", problem.what());
   }

@@ -32,7 +32,7 @@ void Await(Child& child, const std::string& log_file, const std::function<bool()
 
 void MakePki(const std::string& folder) {
   mkdir(KubePki(folder).c_str(), 0700);
-  MakeKubePki(KubePki(folder));
+  MakeKubePki(KubePki(folder), SIGNET_BINARY_DIR "/kube-sa");
 }
 
 std::string FindCommand(const std::string& what) {
@@ -46,7 +46,8 @@ class StubServer : public KubeServers {
     Start();
   }
   std::string url() const override { return "https://127.0.0.1:" + std::to_string(port_); }
-  void Signal(int signal) override { child_->Signal(signal); }
+  void Pause() override { child_->Pause(); }
+  void Continue() override { child_->Signal(SIGCONT); }
   void Stop() override { child_->End(SIGTERM); }
   void Start() override {
     const std::string log = folder_ + "/stub.log";
@@ -75,7 +76,8 @@ class RealServers : public KubeServers {
     Start();
   }
   std::string url() const override { return "https://127.0.0.1:" + std::to_string(port_); }
-  void Signal(int signal) override { child_->Signal(signal); }
+  void Pause() override { child_->Pause(); }
+  void Continue() override { child_->Signal(SIGCONT); }
   // A graceful end would wait for open watches.
   void Stop() override { child_->End(SIGKILL); }
   void Start() override;

@@ -18,7 +18,8 @@ class KubeServers {
 
   virtual ~KubeServers() = default;
   virtual std::string url() const = 0;
-  virtual void Signal(int signal) = 0;  ///< to the API server
+  virtual void Pause() = 0;     ///< the API server hangs
+  virtual void Continue() = 0;  ///< ends Pause
   virtual void Stop() = 0;
   virtual void Start() = 0;  ///< again; returns when it answers
 };

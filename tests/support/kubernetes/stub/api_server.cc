@@ -232,6 +232,19 @@ bool ApiServer::TakeFault(const Request& request, Answer& answer) {
   return false;
 }
 
+void ApiServer::AddFault(const Json& wanted) {
+  const int status = wanted.at("status").get<int>();
+  Answer answer = JsonAnswer(status, StatusObject(status, "", "told to fail by a test"));
+  const auto body = wanted.at("body").get<std::string>();
+  if (!body.empty()) {
+    answer.body = body;
+  }
+  if (const int after = wanted.at("retry_after").get<int>(); after >= 0) {
+    answer.headers.emplace_back("Retry-After", std::to_string(after));
+  }
+  faults_.push_back({wanted.at("count").get<int>(), wanted.at("path").get<std::string>(), answer});
+}
+
 Answer ApiServer::Admin(const User& user, const Request& request) {
   if (!user.InGroup("system:masters")) {
     Fail(403, "Forbidden", "only system:masters");
@@ -239,15 +252,7 @@ Answer ApiServer::Admin(const User& user, const Request& request) {
   const std::string what = request.path.substr(kAdminPrefix.size());
   const Json body = request.body.empty() ? Json::object() : Json::parse(request.body);
   if (what == "fail") {
-    const int status = body.at("status").get<int>();
-    Answer answer = JsonAnswer(status, StatusObject(status, "", "told to fail by a test"));
-    if (!body.at("body").get<std::string>().empty()) {
-      answer.body = body.at("body").get<std::string>();
-    }
-    if (const int after = body.at("retry_after").get<int>(); after >= 0) {
-      answer.headers.emplace_back("Retry-After", std::to_string(after));
-    }
-    faults_.push_back({body.at("count").get<int>(), body.at("path").get<std::string>(), answer});
+    AddFault(body);
   } else if (what == "drop-watches") {
     ++world_.cuts;
   } else if (what == "bookmark") {

@@ -30,6 +30,7 @@ class ApiServer {
   Answer Discovery() const;
   Answer Review(const Request& request);
   Answer Admin(const User& user, const Request& request);
+  void AddFault(const Json& wanted);
   bool TakeFault(const Request& request, Answer& answer);
 
   struct Fault {

@@ -136,6 +136,16 @@ Json ListAnswer(const Target& target, const Request& request, const std::vector<
   return list;
 }
 
+Answer Gone(const Target& target, const std::string& uid) {
+  Json details = Details(target);
+  details["uid"] = uid;
+  return JsonAnswer(200, {{"kind", "Status"},
+                          {"apiVersion", "v1"},
+                          {"metadata", Json::object()},
+                          {"status", "Success"},
+                          {"details", details}});
+}
+
 /// Grace of a delete: what is asked for, else the pod's own; none for a pod that no kubelet runs.
 long GraceOf(const Json& pod, const Request& request) {
   const Json body = Json::parse(request.body, nullptr, false);
@@ -191,26 +201,39 @@ std::vector<ObjectPtr> Objects::FirstPage(const Target& target, const Request& r
   return items;
 }
 
+Objects::Page Objects::NextPage(const std::string& token, const std::string& query) const {
+  const auto decoded = FromBase64Url(token);
+  if (!decoded || !Json::parse(*decoded, nullptr, false).is_object()) {
+    Fail(400, "BadRequest", "invalid continue token: continue key is not valid");
+  }
+  const auto at = pages_.find(token + query);
+  if (at == pages_.end()) {
+    Fail(410, "Expired",
+         "The provided continue parameter is too old to display a consistent list result. You can "
+         "start a new list without the continue parameter.");
+  }
+  return at->second;
+}
+
+std::string Objects::KeepPage(Page page, const std::string& query) {
+  const Json next = {{"v", "meta.k8s.io/v1"},
+                     {"rv", page.version},
+                     {"start", Text(*page.rest.front(), "metadata.namespace") + "/" +
+                                   Text(*page.rest.front(), "metadata.name")}};
+  std::string token = Base64Url(next.dump());
+  if (pages_.size() >= kMostPages) {
+    pages_.erase(pages_.begin());
+  }
+  pages_[token + query] = std::move(page);
+  return token;
+}
+
 Answer Objects::List(const Target& target, const Request& request) {
   const std::string query = "|" + target.ns + "|" + std::string(target.type->plural) + "|" +
                             request.Param("fieldSelector") + "|" + request.Param("labelSelector");
   const std::string token = request.Param("continue");
-  Page page{world_.store.version(), {}};
-  if (token.empty()) {
-    page.rest = FirstPage(target, request);
-  } else {
-    const auto decoded = FromBase64Url(token);
-    if (!decoded || !Json::parse(*decoded, nullptr, false).is_object()) {
-      Fail(400, "BadRequest", "invalid continue token: continue key is not valid");
-    }
-    const auto at = pages_.find(token + query);
-    if (at == pages_.end()) {
-      Fail(410, "Expired",
-           "The provided continue parameter is too old to display a consistent list result. You "
-           "can start a new list without the continue parameter.");
-    }
-    page = at->second;
-  }
+  Page page = token.empty() ? Page{world_.store.version(), FirstPage(target, request)}
+                            : NextPage(token, query);
   const auto limit = static_cast<std::size_t>(std::max(0L, Number(request.Param("limit"), 0)));
   Page rest{page.version, {}};
   if (limit > 0 && page.rest.size() > limit) {
@@ -220,17 +243,8 @@ Answer Objects::List(const Target& target, const Request& request) {
   Json list = ListAnswer(target, request, page.rest);
   list["metadata"]["resourceVersion"] = std::to_string(page.version);
   if (!rest.rest.empty()) {
-    const Json next = {{"v", "meta.k8s.io/v1"},
-                       {"rv", page.version},
-                       {"start", Text(*page.rest.back(), "metadata.namespace") + "/" +
-                                     Text(*page.rest.back(), "metadata.name")}};
-    const std::string encoded = Base64Url(next.dump());
-    list["metadata"]["continue"] = encoded;
     list["metadata"]["remainingItemCount"] = rest.rest.size();
-    if (pages_.size() >= kMostPages) {
-      pages_.erase(pages_.begin());
-    }
-    pages_[encoded + query] = std::move(rest);
+    list["metadata"]["continue"] = KeepPage(std::move(rest), query);
   }
   return JsonAnswer(200, list);
 }
@@ -312,33 +326,25 @@ Answer Objects::Delete(const Target& target, const Request& request) {
     Fail(409, "Conflict", "Precondition failed: UID in precondition: " + uid, Details(target));
   }
   Json marked = *current;
-  const long grace = target.type->kind == "Pod" ? GraceOf(*current, request) : 0;
-  if (target.type->kind == "Namespace" || grace > 0) {
-    marked["metadata"]["deletionTimestamp"] = Timestamp(world_.Now() + std::chrono::seconds(grace));
-    if (grace > 0) {
-      marked["metadata"]["deletionGracePeriodSeconds"] = grace;
+  const bool pod = target.type->kind == "Pod";
+  const long grace = pod ? GraceOf(*current, request) : 0;
+  if (pod || target.type->kind == "Namespace") {
+    Json& metadata = marked["metadata"];
+    metadata["deletionTimestamp"] = Timestamp(world_.Now() + std::chrono::seconds(grace));
+    if (pod) {
+      metadata["deletionGracePeriodSeconds"] = grace;
     } else {
       marked["status"]["phase"] = "Terminating";
     }
-    return JsonAnswer(200, *world_.store.Put(*target.type, std::move(marked)));
-  }
-  if (target.type->kind == "Pod") {
-    // Watches see the end of the grace before they see the end of the pod.
-    marked["metadata"]["deletionTimestamp"] = Timestamp(world_.Now());
-    marked["metadata"]["deletionGracePeriodSeconds"] = 0;
     marked = *world_.store.Put(*target.type, std::move(marked));
   }
-  world_.store.Remove(*target.type, target.ns, target.name);
-  if (!target.type->status_body) {
+  // A pod ends with its grace; watches see both. A namespace waits for a controller that we lack.
+  if (grace > 0 || target.type->kind == "Namespace") {
     return JsonAnswer(200, marked);
   }
-  Json details = Details(target);
-  details["uid"] = Text(*current, "metadata.uid");
-  return JsonAnswer(200, {{"kind", "Status"},
-                          {"apiVersion", "v1"},
-                          {"metadata", Json::object()},
-                          {"status", "Success"},
-                          {"details", details}});
+  world_.store.Remove(*target.type, target.ns, target.name);
+  return target.type->status_body ? Gone(target, Text(*current, "metadata.uid"))
+                                  : JsonAnswer(200, marked);
 }
 
 }  // namespace signet::test::kube

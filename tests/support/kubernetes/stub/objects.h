@@ -28,15 +28,17 @@ class Objects {
   ObjectPtr Require(const Target& target) const;
   Json Patched(const Target& target, const Json& current, const Request& request) const;
   ObjectPtr Store(const Target& target, const ObjectPtr& current, Json wanted);
-  std::vector<ObjectPtr> FirstPage(const Target& target, const Request& request) const;
-
-  World& world_;
-  /// What is left of lists that were not read to their end, by continue token and query.
+  /// What is left of a list that was not read to its end.
   struct Page {
     std::uint64_t version;
     std::vector<ObjectPtr> rest;
   };
-  std::map<std::string, Page> pages_;
+  std::vector<ObjectPtr> FirstPage(const Target& target, const Request& request) const;
+  Page NextPage(const std::string& token, const std::string& query) const;
+  std::string KeepPage(Page page, const std::string& query);  ///< → continue token
+
+  World& world_;
+  std::map<std::string, Page> pages_;  ///< by continue token and query
 };
 
 /// ParseBody fails with 400 on what is no JSON object.

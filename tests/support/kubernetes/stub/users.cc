@@ -53,6 +53,28 @@ bool PodWants(const Json& pod, const std::string& audience) {
   return false;
 }
 
+long LifeOf(const Json& spec) {
+  const long life = spec.value("expirationSeconds", kDefaultLife);
+  if (life < kShortestLife) {
+    Fail(422, "Invalid",
+         "TokenRequest.authentication.k8s.io \"\" is invalid: spec.expirationSeconds: Invalid "
+         "value: " +
+             std::to_string(life) + ": may not specify a duration less than 10 minutes",
+         {{"group", "authentication.k8s.io"}, {"kind", "TokenRequest"}});
+  }
+  return life;
+}
+
+Json TokenAnswer(const Json& account, Json spec, Json status) {
+  Json metadata = account["metadata"];
+  metadata.erase("resourceVersion");
+  return {{"kind", "TokenRequest"},
+          {"apiVersion", "authentication.k8s.io/v1"},
+          {"metadata", std::move(metadata)},
+          {"spec", std::move(spec)},
+          {"status", std::move(status)}};
+}
+
 bool Gone(const Json& object, SystemTime now) {
   const std::string deletion = Text(object, "metadata.deletionTimestamp");
   return !deletion.empty() && FromTimestamp(deletion) + kDeletionLeeway < now;
@@ -169,31 +191,22 @@ Json Tokens::Issue(const User& caller, const Target& account, Json request, Syst
   }
   Json spec = request.value("spec", Json::object());
   CheckKubelet(caller, account, spec);
-  const long life = spec.value("expirationSeconds", kDefaultLife);
-  if (life < kShortestLife) {
-    const std::string why = "Invalid value: " + std::to_string(life) +
-                            ": may not specify a duration less than 10 minutes";
-    Fail(422, "Invalid",
-         "TokenRequest.authentication.k8s.io \"\" is invalid: spec.expirationSeconds: " + why,
-         {{"group", "authentication.k8s.io"}, {"kind", "TokenRequest"}});
-  }
+  const long life = LifeOf(spec);
   auto audiences = spec.value("audiences", std::vector<std::string>{});
   const Json* const bound = BoundReference(spec);
   Json ours =
       bound != nullptr ? BoundClaims(*bound, account, Text(*bound, "name")) : Json::object();
   ours["namespace"] = account.ns;
   ours["serviceaccount"] = Reference(*object);
-  long real_life = life;
   const bool extended = audiences.empty() && life == kInjectedLife && ours.contains("pod");
   if (extended) {
-    real_life = kYear;
     ours["warnafter"] = UnixSeconds(now) + life;
   }
   if (audiences.empty()) {
     audiences = {kIssuer};
   }
   const Json claims = {{"aud", audiences},
-                       {"exp", UnixSeconds(now) + real_life},
+                       {"exp", UnixSeconds(now) + (extended ? kYear : life)},
                        {"iat", UnixSeconds(now)},
                        {"nbf", UnixSeconds(now)},
                        {"iss", kIssuer},
@@ -203,17 +216,9 @@ Json Tokens::Issue(const User& caller, const Target& account, Json request, Syst
   spec["audiences"] = audiences;
   spec["expirationSeconds"] = life;
   spec["boundObjectRef"] = bound != nullptr ? *bound : Json();
-  return {
-      {"kind", "TokenRequest"},
-      {"apiVersion", "authentication.k8s.io/v1"},
-      {"metadata",
-       {{"name", account.name},
-        {"namespace", account.ns},
-        {"uid", Text(*object, "metadata.uid")},
-        {"creationTimestamp", Timestamp(now)}}},
-      {"spec", spec},
-      {"status",
-       {{"token", keys_.Sign(claims)}, {"expirationTimestamp", Timestamp(now + seconds(life))}}}};
+  return TokenAnswer(
+      *object, std::move(spec),
+      {{"token", keys_.Sign(claims)}, {"expirationTimestamp", Timestamp(now + seconds(life))}});
 }
 
 Verdict Tokens::Judge(const std::string& token, const std::vector<std::string>& audiences,
