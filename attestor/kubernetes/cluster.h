@@ -15,10 +15,11 @@ namespace signet::kubernetes {
 
 /// ClusterOptions is how the CA sees one cluster.
 struct ClusterOptions {
-  std::string name;  ///< a SPIFFE path segment
-  TokenRules rules;
+  std::string name = {};  ///< a SPIFFE path segment
+  TokenRules rules = {};
   /// watch: keep an index of pods and nodes. Without it (remote mode) tokens are judged by the
-  /// cluster's published keys and pods are known from their tokens alone.
+  /// cluster's published keys, pods are known from their tokens alone, and rules.max_age must be
+  /// set.
   bool watch = true;
   KeySetOptions keys = {};  ///< remote mode
   TokenReuse token_reuse = TokenReuse::kAfterHalfLife;

@@ -193,7 +193,9 @@ Result<SystemTime> ParseTimestamp(std::string_view text) {
     return number;
   };
   const auto date = std::chrono::year(part(0, 4)) / part(5, 2) / part(8, 2);
-  if (!date.ok() || part(11, 2) > 23 || part(14, 2) > 59 || part(17, 2) > 60) {
+  // A time point of nanoseconds ends in the year 2262.
+  if (!date.ok() || part(0, 4) < 1970 || part(0, 4) > 2199 || part(11, 2) > 23 ||
+      part(14, 2) > 59 || part(17, 2) > 60) {
     return Bad("time", text);
   }
   return SystemTime(std::chrono::sys_days(date).time_since_epoch() +

@@ -40,7 +40,7 @@ class TokenVerifier {
 };
 
 struct TokenRules {
-  std::string audience;  ///< the one that a token must have, and no other beside it
+  std::string audience = {};  ///< the one that a token must have, and no other beside it
   /// max_life is the longest `exp - iat` that is accepted: a year-long token is never ours
   /// (kubernetes.md §0.2).
   Duration max_life = std::chrono::hours(24);

@@ -18,6 +18,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     SIGNET_CHECK(!config->any_name, "any name is accepted");
     return 0;
   }
-  SIGNET_CHECK(config.error().message.find("s3cret-t0ken") == std::string::npos, "a token told");
+  SIGNET_CHECK(config.error().message.size() < 512, "a refusal as long as its cause");
   return 0;
 }

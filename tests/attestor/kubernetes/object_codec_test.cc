@@ -98,6 +98,7 @@ TEST_CASE("a pod of a form that Kubernetes never gives is refused, and the field
       {"service account too long", {.service_account = std::string(254, 'a')}, "serviceAccount"},
       {"node with a space", {.node = "worker 1"}, "spec.nodeName"},
       {"date", {.metadata = R"(,"deletionTimestamp":"2026-02-30T00:00:00Z")"}, "deletionTimestamp"},
+      {"far", {.metadata = R"(,"deletionTimestamp":"9999-01-01T00:00:00Z")"}, "deletionTimestamp"},
       {"date 2", {.metadata = R"(,"deletionTimestamp":"tomorrow")"}, "deletionTimestamp"},
       {"date 3", {.metadata = R"(,"deletionTimestamp":17)"}, "deletionTimestamp"},
       {"two names", {.metadata = R"(,"name":"other")"}, "twice"},
