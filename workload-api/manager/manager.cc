@@ -18,6 +18,8 @@ constexpr int kMaxDoublings = 10;
 // With the push stream open, polling is only a safety net.
 constexpr int kIntervalsWhileWatching = 12;
 constexpr Duration kRewatchAfter = seconds(1);
+// A failure within this time is the server's answer, or nobody listens there: no call hangs.
+constexpr Duration kQuickAnswer = seconds(2);
 constexpr Duration kClockJump = seconds(60);
 
 /// Hopeless: the server understood, and will not answer otherwise when asked again.
@@ -64,16 +66,27 @@ Duration Manager::Step() {
 }
 
 Answer<> Manager::Advance() {
+  const MonoTime start = env_.clock.Mono();
+  Answer<> first;
   using Part = Answer<> (Manager::*)();
   for (const Part part :
        {&Manager::EnsureTrust, &Manager::EnsureIdentity, &Manager::SyncIfDue, &Manager::IssueDue}) {
     Answer<> answer = (this->*part)();
-    if (!answer.ok()) {
-      HandleDenial(answer.denial, answer.result.error());
-      return answer;
+    if (answer.ok()) {
+      continue;
+    }
+    HandleDenial(answer.denial, answer.result.error());
+    if (first.ok()) {
+      first = std::move(answer);
+    }
+    // A server that cannot list entries for now (it waits for a cluster's API server) still renews
+    // those that are known. One that does not answer at all is not asked again.
+    const bool answered = env_.clock.Mono() - start < kQuickAnswer;
+    if (first.denial != Denial::kNone || !have_entries_ || !keeper_.has_identity() || !answered) {
+      break;
     }
   }
-  return {};
+  return first;
 }
 
 Answer<> Manager::EnsureTrust() {
@@ -132,12 +145,22 @@ Answer<> Manager::SyncIfDue() {
   }
   const std::uint64_t revision =
       env_.upstream.server_state().revision;  // before asking: what comes later is news
+  const MonoTime start = env_.clock.Mono();
+  Answer<> first;
   for (Answer<> (Manager::*const part)() :
        {&Manager::SyncEntries, &Manager::SyncBundle, &Manager::SyncFederated}) {
     Answer<> answer = (this->*part)();
-    if (!answer.ok()) {
-      return answer;
+    if (!answer.ok() && first.ok()) {
+      first = std::move(answer);
     }
+    // A bundle is news even while entries cannot be listed.
+    if (!first.ok() && (first.denial != Denial::kNone || !have_entries_ ||
+                        env_.clock.Mono() - start >= kQuickAnswer)) {
+      break;
+    }
+  }
+  if (!first.ok()) {
+    return first;
   }
   last_sync_ = env_.clock.Mono();
   synced_revision_ = revision;

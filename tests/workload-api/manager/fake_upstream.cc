@@ -52,6 +52,9 @@ Answer<AttestedAgent> FakeUpstream::Attest(attestor::NodeProver& prover, const B
   if (away) {
     return {*away};
   }
+  if (cannot_attest) {
+    return {*cannot_attest};
+  }
   attest_csrs.push_back(csr);
   const Secret payload = *prover.Payload();
   const std::string token(AsText(payload.RevealSecret()));
@@ -89,6 +92,9 @@ Answer<std::optional<spiffe::Bundle>> FakeUpstream::FetchFederatedBundle(
 Answer<std::vector<svids::Entry>> FakeUpstream::SyncEntries(const std::vector<svids::Entry>&) {
   if (const auto refusal = Refusal()) {
     return {*refusal, denial};
+  }
+  if (cannot_list) {
+    return {*cannot_list};
   }
   ++synced;
   return {entries};

@@ -46,8 +46,10 @@ class FakeUpstream final : public Upstream {
   std::vector<svids::Entry> entries;
   spiffe::Bundle bundle;
   std::map<spiffe::TrustDomain, spiffe::Bundle> federated;
-  std::optional<Error> away;      ///< every call fails so
-  Denial denial = Denial::kNone;  ///< every call with an identity is denied so
+  std::optional<Error> away;           ///< every call fails so
+  std::optional<Error> cannot_list;    ///< SyncEntries alone fails so
+  std::optional<Error> cannot_attest;  ///< Attest alone fails so
+  Denial denial = Denial::kNone;       ///< every call with an identity is denied so
   bool reattestable = false;
   std::size_t max_batch = 500;
   Duration svid_ttl = std::chrono::seconds(100);

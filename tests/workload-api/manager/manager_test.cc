@@ -80,6 +80,33 @@ TEST_CASE("during an outage SVIDs are served until they end, and renewed when th
   CHECK(world.Served().svids_size() == 1);
 }
 
+TEST_CASE("a server that cannot list entries for a while still renews those that are known") {
+  World world;
+  world.Start();
+  world.Run(seconds(1));
+  const int synced = world.upstream.synced;
+  world.upstream.cannot_list = Unavailable("the pods of cluster \"prod\" have not been read yet");
+  const auto trusted = world.upstream.trusted;
+  world.upstream.NewAuthority();
+  world.Run(seconds(300));  // three lives of an SVID
+  CHECK(world.upstream.synced == synced);
+  CHECK(world.Served().svids_size() == 1);
+  CHECK(world.upstream.trusted != trusted);  // the bundle has come all the same
+}
+
+TEST_CASE("an agent that cannot attest again yet renews SVIDs as long as its own identity lasts") {
+  World world;
+  world.upstream.reattestable = true;
+  world.Start();
+  world.Run(seconds(1));
+  world.upstream.cannot_attest = Unavailable("the cluster's API server is not reachable");
+  world.Run(seconds(900));  // of 1000
+  CHECK(world.Served().svids_size() == 1);
+  world.upstream.cannot_attest.reset();
+  world.Run(seconds(20));
+  CHECK(world.upstream.attested == 2);
+}
+
 TEST_CASE("an agent that restarts has its identity and bundle, without a token") {
   World world;
   world.Start();
