@@ -32,6 +32,7 @@ struct AgentConfig {
   crypto::KeyType workload_x509_svid_key_type = crypto::KeyType::kEcP256;
   Duration sync_interval = std::chrono::seconds(5);
   std::optional<K8sAttestorConfig> k8s_attestor = {};  ///< none: pods mean nothing to the agent
+  std::optional<K8sPsatConfig> k8s_psat = {};          ///< none: join tokens
   std::optional<CsiConfig> csi = {};                   ///< none: no sockets of pods' own
   LogOptions log = {};                                 ///< for whoever makes the logger
 };

@@ -257,6 +257,7 @@ Result<AgentConfig> FromValues(const config::Values& values) {
   out.sync_interval =
       std::chrono::milliseconds(values.Milliseconds("agent.experimental.sync_interval"));
   SIGNET_TRY_ASSIGN(out.k8s_attestor, ReadK8sAttestor(values, Variable));
+  out.k8s_psat = ReadK8sPsat(values);
   out.csi = ReadCsi(values, Variable, HostName());
   SIGNET_TRY_ASSIGN(out.log.level, ParseLogLevel(values.String("agent.log_level")));
   out.log.json = values.String("agent.log_format") == "json";

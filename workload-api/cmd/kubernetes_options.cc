@@ -1,6 +1,7 @@
 #include "workload-api/cmd/kubernetes_options.h"
 
 #include "attestor/kubernetes/names.h"
+#include "attestor/node/k8s_psat/k8s_psat.h"
 #include "core/config/option_checks.h"
 #include "core/config/paths.h"
 
@@ -41,7 +42,7 @@ void AddPsatOptions(std::vector<Option>& out) {
         .help = "What the server's configuration calls this cluster. Required with the block.",
         .validate = config::NotEmptyProblem},
        {.path = block + ".plugin_data.token_path",
-        .default_value = "/var/run/secrets/tokens/spire-agent",
+        .default_value = std::string(attestor::kK8sPsatTokenPath),
         .help = "File of the token; the kubelet replaces it from time to time.",
         .validate = config::NotEmptyProblem}});
 }
@@ -59,7 +60,9 @@ void AddCsiOptions(std::vector<Option>& out) {
         .help = "Turns it on."},
        {.path = "csi.driver_name",
         .default_value = "csi.signet.internal",
-        .help = "Name of the CSIDriver object.",
+        .help =
+            "Name of the CSIDriver object, which must have podInfoOnMount: true; without it the "
+            "authors of pods could write what the kubelet should say.",
         .validate = DriverNameProblem},
        {.path = "csi.socket_path",
         .help = "Unix socket that the kubelet calls; both must see it under this path. Default: "

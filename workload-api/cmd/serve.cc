@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "attestor/node/join_token/join_token.h"
+#include "attestor/node/k8s_psat/k8s_psat.h"
 #include "core/base/files.h"
 #include "core/base/ticker.h"
 #include "core/crypto/bundle_codec.h"
@@ -38,6 +39,10 @@ Result<spiffe::Bundle> ReadTrustBundle(const AgentConfig& config) {
 }
 
 Result<std::unique_ptr<attestor::NodeProver>> MakeProver(const AgentConfig& config) {
+  if (config.k8s_psat) {
+    return std::unique_ptr<attestor::NodeProver>(std::make_unique<attestor::K8sPsatProver>(
+        config.k8s_psat->cluster, config.k8s_psat->token_path));
+  }
   Secret token = config.join_token.Clone();
   if (token.empty() && !config.join_token_file.empty()) {
     SIGNET_TRY_ASSIGN(Bytes file, ReadSecretFile(config.join_token_file, kMaxTokenFileBytes));
@@ -50,7 +55,7 @@ Result<std::unique_ptr<attestor::NodeProver>> MakeProver(const AgentConfig& conf
     return FailedPrecondition(
         "the agent has no identity and no join token; generate one with 'signet-server token "
         "generate' and start the "
-        "agent with -joinToken");
+        "agent with -joinToken, or in Kubernetes configure plugins.NodeAttestor.k8s_psat");
   }
   SIGNET_TRY_ASSIGN(auto prover, attestor::JoinTokenProver::Create(std::move(token)));
   return std::unique_ptr<attestor::NodeProver>(std::move(prover));

@@ -62,6 +62,7 @@ class K8sPsatProver final : public NodeProver {
   std::string_view type() const override { return kK8sPsatType; }
   Result<Secret> Payload() override;
   Result<Secret> Respond(ByteView challenge) override;
+  Result<std::string> EvidenceDigest() override;
 
  private:
   const std::string cluster_;

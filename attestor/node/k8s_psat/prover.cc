@@ -1,7 +1,9 @@
 #include <nlohmann/json.hpp>
 
 #include "attestor/node/k8s_psat/k8s_psat.h"
+#include "core/base/encoding.h"
 #include "core/base/files.h"
+#include "core/crypto/hash.h"
 
 namespace signet::attestor {
 namespace {
@@ -34,6 +36,11 @@ Result<Secret> K8sPsatProver::Payload() {
   const nlohmann::json payload = {{"cluster", cluster_},
                                   {"token", std::string(AsText(token.RevealSecret()))}};
   return Secret(ToBytes(payload.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+}
+
+Result<std::string> K8sPsatProver::EvidenceDigest() {
+  SIGNET_TRY_ASSIGN(const Secret token, ReadToken(token_path_));
+  return HexEncode(crypto::Sha256(token.RevealSecret()));
 }
 
 Result<Secret> K8sPsatProver::Respond(ByteView) {

@@ -7,6 +7,7 @@
 namespace signet::svids {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 using namespace test;
 
@@ -85,6 +86,38 @@ TEST_CASE("an entry that comes to mean another SPIFFE ID loses its SVID at once"
 
   cache.PutSvid(entry, FakeSvid("web, issued meanwhile"));
   CHECK(cache.Take(kStart)->identities[0]->svid == nullptr);
+}
+
+TEST_CASE(
+    "a refused entry is due again after pauses that grow, and at once when something changed") {
+  Cache cache(Td());
+  Entry entry = MakeEntry("e1", "/web", {Uid(1)});
+  cache.SetEntries({entry, MakeEntry("e2", "/db", {Uid(2)})});
+  CHECK(cache.Refused("e1", After({}).mono, 0.0) == 1);
+  CHECK(DueIds(cache, {}) == Ids{"e2"});
+  CHECK(DueIds(cache, milliseconds(249)) == Ids{"e2"});
+  CHECK(DueIds(cache, milliseconds(250)).size() == 2);
+  cache.PutSvid(MakeEntry("e2", "/db", {Uid(2)}), FakeSvid("db"));
+  CHECK(cache.NextDue(After({})) == milliseconds(250));
+  CHECK(cache.Refused("e1", After({}).mono, 0.0) == 2);
+  CHECK(cache.NextDue(After({})) == milliseconds(500));
+  CHECK(cache.Refused("e1", After({}).mono, 0.5) == 3);
+  CHECK(cache.NextDue(After({})) == milliseconds(750));  // a second, less a quarter by the jitter
+  for (int i = 0; i < 20; ++i) {
+    cache.Refused("e1", After({}).mono, 0.0);
+  }
+  CHECK(cache.NextDue(After({})) == seconds(30));
+  cache.SetEntries({entry, MakeEntry("e2", "/db", {Uid(2)})});
+  CHECK(cache.NextDue(After({})) == seconds(30));  // a sync that brings nothing new
+
+  SECTION("told to ask again") { cache.AskAgain("e1"); }
+  SECTION("another entry under its id") {
+    entry.revision_number = 2;
+    cache.SetEntries({entry});
+  }
+  CHECK(DueIds(cache, {}) == Ids{"e1"});
+  CHECK(cache.Refused("e1", After({}).mono, 0.0) == 1);
+  CHECK(cache.Refused("no such entry", After({}).mono, 0.0) == 0);
 }
 
 TEST_CASE("an entry that goes takes its SVID with it") {
