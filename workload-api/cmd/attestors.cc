@@ -89,7 +89,8 @@ class K8s {
       std::unique_ptr<attestor::PodFacts> facts)
       : facts_(std::move(facts)),
         waits_(*facts_, config.waits, world.clock, [this] { Wake(); }),
-        attestor_(OptionsOf(config, std::move(cgroups)), *facts_, waits_, world.logger) {
+        attestor_(OptionsOf(config, std::move(cgroups)),
+                  {*facts_, waits_, world.clock, world.logger}) {
     const std::lock_guard lock(mutex_);
     ticker_ = std::make_unique<Ticker>([this] { return waits_.Step(); });
   }

@@ -27,9 +27,12 @@ std::string NameOf(const kubernetes::Pod& pod, const ContainerStatus* container)
 
 }  // namespace
 
-K8sAttestor::K8sAttestor(K8sAttestorOptions options, const PodFacts& facts, PodWaits& waits,
-                         Logger& logger)
-    : options_(std::move(options)), facts_(facts), waits_(waits), logger_(logger) {
+K8sAttestor::K8sAttestor(K8sAttestorOptions options, const World& world)
+    : options_(std::move(options)),
+      facts_(world.facts),
+      waits_(world.waits),
+      clock_(world.clock),
+      logger_(world.logger) {
   SIGNET_CHECK(options_.alive != nullptr && options_.check_cgroup != nullptr,
                "K8sAttestorOptions: alive and check_cgroup are required");
 }
@@ -79,19 +82,13 @@ Result<AttestedWorkload> K8sAttestor::Describe(const PodPlace& place) {
   waits_.Found(place.pod_uid, "");
   const ContainerStatus* const container = FindContainer(*pod, place.container_id);
   PodWaits::Seen seen{.pod_uid = place.pod_uid, .pod = pod};
-  if (container != nullptr) {
-    waits_.Found(place.pod_uid, place.container_id);
-  } else {
-    // It may be an ephemeral one that was started after the facts were told.
-    const MonoTime since = waits_.Lacks(place.pod_uid, place.container_id).since;
-    const bool undecided = !options_.allow_ephemeral_containers && HasUnreportedEphemeral(*pod);
-    const bool stale = !facts_.IsAsOf(since);
-    if (undecided || stale) {
-      seen.waits_for = place.container_id;
-      seen.needs_as_of = stale ? std::optional(since) : std::nullopt;
-      return WaitFor(place, std::move(seen),
-                     NameOf(*pod, nullptr) + " has a container that is not known yet");
-    }
+  seen.needs_as_of = MissingSince(place, container != nullptr);
+  // A container that is not reported may be an ephemeral one.
+  const bool undecided =
+      container == nullptr && !options_.allow_ephemeral_containers && HasUnreportedEphemeral(*pod);
+  if (undecided || seen.needs_as_of) {
+    seen.waits_for = place.container_id;
+    return WaitFor(place, std::move(seen), NameOf(*pod, container) + " is not known well enough");
   }
   AttestedWorkload workload = Watched(place, std::move(seen));
   workload.description = NameOf(*pod, container);
@@ -105,6 +102,26 @@ Result<AttestedWorkload> K8sAttestor::Describe(const PodPlace& place) {
   }
   SortUnique(workload.selectors);
   return workload;
+}
+
+/// MissingSince: facts as of that moment are needed, and not here. Facts that do not list the
+/// container must be newer than the first question for it: an ephemeral one could have been
+/// started since.
+std::optional<MonoTime> K8sAttestor::MissingSince(const PodPlace& place, bool container_known) {
+  if (container_known && facts_.IsAsOf(clock_.Mono() - options_.max_age)) {
+    waits_.Found(place.pod_uid, place.container_id);
+    return std::nullopt;
+  }
+  const PodWaits::Want want = waits_.Lacks(place.pod_uid, place.container_id);
+  if (facts_.IsAsOf(want.since)) {
+    return std::nullopt;
+  }
+  if (container_known && want.given_up) {
+    logger_.Warn("facts of a pod are old and cannot be renewed",
+                 {{"pod", place.pod_uid}, {"problem", facts_.Problem()}});
+    return std::nullopt;
+  }
+  return want.since;
 }
 
 Result<AttestedWorkload> K8sAttestor::WaitFor(const PodPlace& place, PodWaits::Seen seen,

@@ -21,6 +21,10 @@ struct K8sAttestorOptions {
   /// they get no selector of type "k8s".
   bool allow_ephemeral_containers = false;
   bool log_cgroups = false;  ///< each cgroup file in the debug log
+  /// Facts that are older (labels may have changed) are renewed before they are believed; should
+  /// that not succeed in PodWaits' patience, they are believed all the same: an outage of the
+  /// kubelet takes no identity from a container that is known.
+  Duration max_age = std::chrono::seconds(15);
   /// Both required: PeerProcess::Alive, and CgroupTree::Check where there is such a tree.
   std::function<bool(const rpc::PeerProcess&)> alive = {};
   std::function<Status(const rpc::PeerProcess&, const std::string& path)> check_cgroup = {};
@@ -37,8 +41,14 @@ struct K8sAttestorOptions {
 /// kubelet reports it, and the container's selectors follow when it does.
 class K8sAttestor final : public WorkloadAttestor {
  public:
-  /// Facts, waits and logger must outlive it.
-  K8sAttestor(K8sAttestorOptions options, const PodFacts& facts, PodWaits& waits, Logger& logger);
+  /// All of it must outlive the attestor.
+  struct World {
+    const PodFacts& facts;
+    PodWaits& waits;
+    const Clock& clock;
+    Logger& logger;
+  };
+  K8sAttestor(K8sAttestorOptions options, const World& world);
 
   Result<AttestedWorkload> Attest(const rpc::PeerProcess& process) override;
 
@@ -47,12 +57,14 @@ class K8sAttestor final : public WorkloadAttestor {
   Result<AttestedWorkload> Describe(const PodPlace& place);
   Result<AttestedWorkload> WaitFor(const PodPlace& place, PodWaits::Seen seen,
                                    const std::string& what) const;
+  std::optional<MonoTime> MissingSince(const PodPlace& place, bool container_known);
   bool IsRefused(const PodPlace& place, const kubernetes::ContainerStatus* container) const;
   AttestedWorkload Watched(const PodPlace& place, PodWaits::Seen seen) const;
 
   const K8sAttestorOptions options_;
   const PodFacts& facts_;
   PodWaits& waits_;
+  const Clock& clock_;
   Logger& logger_;
 };
 

@@ -44,6 +44,11 @@ UnixAttestor::UnixAttestor(UnixAttestorOptions options, const Names& names, cons
 }
 
 Result<AttestedWorkload> UnixAttestor::Attest(const rpc::PeerProcess& process) {
+  if (process.pid <= 0) {
+    return PermissionDenied(
+        "the caller is in a PID namespace that the agent cannot see; in Kubernetes run the agent "
+        "with hostPID, or give each pod a socket of its own");
+  }
   SIGNET_TRY(CheckStartTime(process));
   const Program program = OpenProgram(process);
   SIGNET_TRY_ASSIGN(const ProcStatus status, ReadStatus(process));

@@ -233,7 +233,7 @@ TEST_CASE(
   REQUIRE(::read(ready[0], &byte, 1) == 1);
   REQUIRE(byte == 'y');
   CHECK(Node::Identity(node.TargetOf(kUidA) + "/agent.sock") == IdOf(kUidA));
-  CHECK_THAT(Node::Identity(node.dir.File("api.sock")), Catch::Contains("gone"));
+  CHECK_THAT(Node::Identity(node.dir.File("api.sock")), Catch::Contains("hostPID"));
   ::kill(agent, SIGKILL);
   ::waitpid(agent, nullptr, 0);
 }

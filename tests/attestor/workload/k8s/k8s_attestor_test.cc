@@ -61,7 +61,7 @@ struct Node {
   }
   void RunInContainer(const std::string& id) { RunIn("/kubepods/pod" + kUid + "/" + id); }
   Result<AttestedWorkload> Attest() {
-    return K8sAttestor(options, facts, waits, logger).Attest(process);
+    return K8sAttestor(options, {facts, waits, clock, logger}).Attest(process);
   }
   std::vector<std::string> Selectors() {
     const auto workload = Attest();
@@ -198,7 +198,7 @@ TEST_CASE("a container that is newer than the facts waits for newer ones") {
   node.RunInContainer(kNew);
   const auto first = node.Attest();
   REQUIRE_OK(first);
-  CHECK_THAT(first->pending, Catch::Contains("container"));
+  CHECK_THAT(first->pending, Catch::Contains("pod shop/frontend-1"));
   int told = 0;
   const auto handle = first->watch([&] { ++told; });
   SECTION("they come") {
@@ -211,6 +211,34 @@ TEST_CASE("a container that is newer than the facts waits for newer ones") {
     node.waits.Step();
     CHECK(told == 1);
     CHECK(node.Attest().code() == Code::kUnavailable);
+  }
+}
+
+TEST_CASE("facts that have become old are renewed before they are believed") {
+  Node node;
+  node.facts.SetAsOf(node.clock.Mono());
+  CHECK(node.Has("k8s:pod-label:app:frontend"));
+  node.clock.Advance(seconds(16));
+  const auto first = node.Attest();
+  REQUIRE_OK(first);
+  CHECK_FALSE(first->pending.empty());
+  int told = 0;
+  const auto handle = first->watch([&] { ++told; });
+  CHECK(told == 0);
+  SECTION("they come") {
+    Pod pod = Frontend();
+    pod.labels.clear();
+    node.facts.Put(pod);
+    node.facts.SetAsOf(node.clock.Mono());
+    CHECK(told == 1);
+    CHECK_FALSE(node.Has("k8s:pod-label:app:frontend"));
+  }
+  SECTION("they do not: an outage of the kubelet takes no identity away") {
+    node.clock.Advance(seconds(5));
+    node.waits.Step();
+    CHECK(told == 1);
+    CHECK(node.Has("k8s:sa:frontend"));
+    CHECK(node.logger.Contains("cannot be renewed"));
   }
 }
 

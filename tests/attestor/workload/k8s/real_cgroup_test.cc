@@ -74,7 +74,7 @@ struct Machine {
       before_check();
       return tree ? tree->Check(peer.pidfd.get(), path) : Status();
     };
-    return K8sAttestor(options, facts, waits, logger).Attest(process);
+    return K8sAttestor(options, {facts, waits, clock, logger}).Attest(process);
   }
   std::string ServiceAccount(const rpc::PeerProcess& process) {
     const auto workload = Attest(process);

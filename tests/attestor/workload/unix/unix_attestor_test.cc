@@ -114,6 +114,12 @@ TEST_CASE("a process that is gone, or is another one by now, is refused") {
   REQUIRE_ERROR(machine.Attest(), Code::kPermissionDenied, "process");
 }
 
+TEST_CASE("a caller whose pid cannot be seen is refused with what to do") {
+  Machine machine;
+  machine.process.pid = 0;
+  REQUIRE_ERROR(machine.Attest(), Code::kPermissionDenied, "hostPID");
+}
+
 TEST_CASE("a process that ends after the last read is refused") {
   Machine machine;
   REQUIRE_ERROR(machine.Attest([] { return false; }), Code::kPermissionDenied, "ended");
