@@ -25,7 +25,7 @@ class ServerImpl final : public Server {
   static Result<std::shared_ptr<ListenerState>> Bind(ListenerOptions options);
   Status StartLoops(std::size_t count);
   Result<ListenerId> Accept(std::shared_ptr<ListenerState> listener);
-  void OnFirstLoop(const std::function<void()>& work);
+  static void OnLoop(Worker& worker, const std::function<void()>& work);
   void StopAccepting();
   void Stop();
   bool WaitEmpty(Duration grace);
@@ -104,10 +104,10 @@ Result<ListenerId> ServerImpl::Accept(std::shared_ptr<ListenerState> listener) {
   return next_id_++;
 }
 
-/// OnFirstLoop runs work on the loop that accepts and waits for it.
-void ServerImpl::OnFirstLoop(const std::function<void()>& work) {
+/// OnLoop runs work on a worker's loop and waits for it.
+void ServerImpl::OnLoop(Worker& worker, const std::function<void()>& work) {
   std::promise<void> done;
-  workers_.front()->loop().PostFunction([&work, &done] {
+  worker.loop().PostFunction([&work, &done] {
     work();
     done.set_value();
   });
@@ -120,7 +120,7 @@ Result<ListenerId> ServerImpl::AddListener(ListenerOptions options) {
   }
   SIGNET_TRY_ASSIGN(std::shared_ptr<ListenerState> listener, Bind(std::move(options)));
   Result<ListenerId> id = FailedPrecondition("the server is shutting down");
-  OnFirstLoop([this, &listener, &id] {
+  OnLoop(*workers_.front(), [this, &listener, &id] {
     if (!draining_) {
       id = Accept(std::move(listener));
     }
@@ -129,27 +129,26 @@ Result<ListenerId> ServerImpl::AddListener(ListenerOptions options) {
 }
 
 bool ServerImpl::RemoveListener(ListenerId id, std::optional<RpcStatus> end) {
-  bool found = false;
-  OnFirstLoop([this, id, &end, &found] {
-    const auto acceptor = acceptors_.find(id);
-    if (acceptor == acceptors_.end()) {
-      return;
+  std::shared_ptr<Acceptor> acceptor;
+  OnLoop(*workers_.front(), [this, id, &acceptor] {
+    if (auto found = acceptors_.extract(id)) {
+      acceptor = std::move(found.mapped());
+      acceptor->Stop();
     }
-    found = true;
-    acceptor->second->Stop();
-    // Behind the connections that were accepted before, which are on their way to their loops.
-    for (const std::unique_ptr<Worker>& worker : workers_) {
-      worker->loop().PostFunction([w = worker.get(), service = acceptor->second->listener().service,
-                                   end] { w->End(*service, end); });
-    }
-    workers_.front()->loop().Bury(std::move(acceptor->second));
-    acceptors_.erase(acceptor);
   });
-  return found;
+  if (acceptor == nullptr) {
+    return false;
+  }
+  // Behind the connections that were accepted before, which are on their way to their loops.
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    OnLoop(*worker,
+           [&worker, &acceptor, &end] { worker->End(*acceptor->listener().service, end); });
+  }
+  return true;
 }
 
 void ServerImpl::StopAccepting() {
-  OnFirstLoop([this] {
+  OnLoop(*workers_.front(), [this] {
     draining_ = true;
     for (const auto& [id, acceptor] : acceptors_) {
       acceptor->Stop();

@@ -121,8 +121,9 @@ class Server {
   /// FAILED_PRECONDITION once the server drains. Any thread but an event loop.
   virtual Result<ListenerId> AddListener(ListenerOptions options) = 0;
   /// RemoveListener stops accepting and removes the socket's file, unless another has taken its
-  /// place, before it returns. Then its calls end with `end`; without one they may finish, and the
-  /// connections end after them. False: there is no such listener. Any thread but an event loop.
+  /// place. Its calls end with `end`, and its handlers are called no more but for OnDone; without
+  /// `end` open calls may finish, and the connections end after them. All this before it returns.
+  /// False: there is no such listener. Any thread but an event loop.
   virtual bool RemoveListener(ListenerId id, std::optional<RpcStatus> end) = 0;
 
   /// Drain stops accepting, sends GOAWAY, waits for calls to end at most `grace`, then cancels the

@@ -221,6 +221,42 @@ TEST_CASE("listeners come and go from several threads while calls run on all of 
   CHECK(Eventually([&] { return extra.base.server().counters().connections_open == 0; }));
 }
 
+TEST_CASE("when a listener has been ended, none of its handlers starts any more") {
+  Extra extra;
+  for (int round = 0; round < 20; ++round) {
+    // What handlers use goes right after the listener: nothing may touch it then.
+    auto gone = std::make_shared<std::atomic<bool>>(false);
+    auto late = std::make_shared<std::atomic<int>>(0);
+    MethodTable methods;
+    auto calls = std::make_shared<std::atomic<int>>(0);
+    methods.Add("/t/Echo",
+                Unary([gone, late, calls](const std::shared_ptr<Call>& call, std::string_view) {
+                  ++*calls;
+                  *late += *gone ? 1 : 0;
+                  call->Finish({});
+                }));
+    const auto id = extra.base.server().AddListener(
+        {.unix_path = extra.dir.File("a"), .unix_mode = 0600, .methods = std::move(methods)});
+    REQUIRE_OK(id);
+    std::vector<std::thread> callers;
+    for (int i = 0; i < 3; ++i) {
+      callers.emplace_back([&extra] {
+        const auto client = H2Client::Unix(extra.dir.File("a"));
+        while (client && !client->closed() &&
+               client->Call("/t/Echo", "x").grpc_status() == static_cast<int>(Code::kOk)) {
+        }
+      });
+    }
+    CHECK(Eventually([&] { return *calls >= 50; }));
+    CHECK(extra.base.server().RemoveListener(*id, RpcStatus{Code::kUnavailable, "gone"}));
+    *gone = true;
+    for (std::thread& caller : callers) {
+      caller.join();
+    }
+    CHECK(*late == 0);
+  }
+}
+
 TEST_CASE(
     "a server that drains takes no new listener, and a listener that was added drains with it") {
   Extra extra;
