@@ -4,7 +4,7 @@
     pod_svid: trials=100 socket=pod p50_ms=… p99_ms=…
 
 shared: from the return of the pod's creation. pod: from the kubelet's call that mounts the volume, which carries the pod's
-token; the CA reviews it. A process that waits in the pod's cgroup then opens the stream every 5 ms until it has an SVID.
+token. A process that waits in the pod's cgroup then opens the stream every 5 ms until it has an SVID.
 Fails above 250 ms at p99. Needs a real API server, and root; without them it says so and measures nothing.
 """
 import sys

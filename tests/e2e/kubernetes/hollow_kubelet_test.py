@@ -10,6 +10,7 @@ from pathlib import Path
 import control_plane
 from lib import process
 from lib.kubernetes import find_binary
+from lib.kubernetes_client import CONTAINER
 from lib.process import Process
 from lib.spiffe_peers import Workload
 from world import World
@@ -35,8 +36,10 @@ class HollowKubeletTest(World):
         cls.signet.start_agent(cls.signet.add_agent(NODE, kubelet=cls.root))
 
     def test_a_volume_brings_the_pods_identity_and_goes_with_the_pod(self):
+        mounts = [{"name": "signet", "mountPath": "/run/signet", "readOnly": True}]
         pod = self.admin.add_pod("shop", "hollow", "frontend", NODE, volumes=[
-            {"name": "signet", "csi": {"driver": "csi.signet.internal", "readOnly": True}}])
+            {"name": "signet", "csi": {"driver": "csi.signet.internal", "readOnly": True}}], containers=[
+                {**CONTAINER, "volumeMounts": mounts}])  # a kubelet leaves out volumes that nothing mounts
         begin = time.monotonic()
         socket = self.root / f"pods/{pod['metadata']['uid']}/volumes/kubernetes.io~csi/signet/mount/agent.sock"
         process.wait_until(socket.exists, 60, lambda: f"no socket: {self.kubelet.tail(12)}", self.kubelet)

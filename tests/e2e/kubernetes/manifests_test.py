@@ -1,13 +1,15 @@
 """examples/kubernetes against a real API server: every object is accepted, every right is needed and none is missing."""
 import json
+import subprocess
 import sys
+from pathlib import Path
 
 import control_plane
 from control_plane import ControlPlaneTest
 from lib import manifests
 from lib.kubernetes_client import ApiError
 
-sys.argv.pop(1)  # the build: these cases need no program of ours
+BUILD = Path(sys.argv.pop(1))
 SERVER = "system:serviceaccount:signet:signet-server"
 AGENT = "system:serviceaccount:signet-agent:signet-agent"
 CORE = {"group": ""}
@@ -93,6 +95,16 @@ class Manifests:
                 self.assertNotIn("*", rule["verbs"] + rule["resources"] + rule["apiGroups"])
             if document["kind"].endswith("Binding"):
                 self.assertIn(document["roleRef"]["name"], ("signet-server", "signet-agent", "signet-bundle"))
+
+    def test_the_programs_accept_their_configuration(self):
+        for program, name in (("ca/cmd/signet-server", "signet-server"),
+                              ("workload-api/cmd/signet-agent", "signet-agent")):
+            key = name.removeprefix("signet-") + ".json"
+            file = self.folder / key
+            file.write_text(manifests.find(self.documents, "ConfigMap", name)["data"][key])
+            done = subprocess.run([BUILD / program, "validate", "-config", file], capture_output=True, text=True,
+                                  timeout=20, check=False)
+            self.assertEqual(done.returncode, 0, f"{name}: {done.stderr}")
 
     def test_names_agree_across_the_objects(self):
         server, agent = self.config("signet-server", "server.json"), self.config("signet-agent", "agent.json")

@@ -11,7 +11,7 @@ from lib.kubernetes_deployment import AUDIENCE, KubernetesDeployment
 from lib.spiffe_peers import Workload
 
 BUILD = Path(sys.argv.pop(1)).resolve()
-REFUSED = 7  # PERMISSION_DENIED
+REFUSED, UNAVAILABLE = 7, 14
 
 
 class World(ControlPlaneTest):
@@ -60,6 +60,11 @@ class World(ControlPlaneTest):
     def assert_identity(self, told, *ids):
         self.assertEqual(told[0], "svid", told)
         self.assertEqual(told[1], [f"spiffe://example.org{path}" for path in ids])
+
+    def assert_nothing(self, told):
+        """No identity: refused, or, after a wait, "nothing is known of that pod" (UNAVAILABLE)."""
+        self.assertEqual(told[0], "ended", told)
+        self.assertIn(told[1], (REFUSED, UNAVAILABLE), told)
 
     def assert_refused(self, told, text="no identity issued"):
         self.assertEqual(told[:2], ["ended", REFUSED], told)
