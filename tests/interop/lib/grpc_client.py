@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 
 ROOT = Path(__file__).resolve().parents[3]
 PROTOS = {  # import root → files
@@ -130,7 +131,12 @@ class Call:
         if not received:
             self.ended = True
             return
-        for event in self.h2.receive_data(received):
+        try:
+            events = self.h2.receive_data(received)
+        except h2.exceptions.ProtocolError:  # python3-h2 takes nothing after GOAWAY, though a stream may still end
+            self.ended = True
+            return
+        for event in events:
             if isinstance(event, h2.events.DataReceived):
                 self.data += event.data
                 self.h2.acknowledge_received_data(event.flow_controlled_length, self.stream)
