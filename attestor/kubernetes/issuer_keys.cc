@@ -18,6 +18,9 @@ constexpr std::size_t kMaxDiscoveryBytes = 64 * 1024;
 constexpr std::size_t kMaxIssuerBytes = 2048;
 constexpr std::size_t kMaxDepth = 8;
 constexpr std::size_t kMaxKeys = 2 * crypto::kMaxJwksKeys;
+/// The API server gives keys as nothing else (406), other servers as plain JSON.
+constexpr const char* kAccept = "application/jwk-set+json, application/json";
+constexpr std::size_t kMaxBytes = 1024 * 1024;
 constexpr Duration kTimeout = std::chrono::seconds(5);
 constexpr Duration kFresh = std::chrono::hours(1);  // as Cache-Control of the API server says
 constexpr Duration kAskAgain = std::chrono::seconds(10);
@@ -127,7 +130,9 @@ Result<IssuerKeys::Published> IssuerKeys::Fetch() const {
 }
 
 Result<std::string> IssuerKeys::Get(const std::string& path, std::string_view what) const {
-  SIGNET_TRY_ASSIGN(ApiResponse answer, api_.Do({.path = path, .timeout = kTimeout}));
+  SIGNET_TRY_ASSIGN(
+      ApiResponse answer,
+      api_.Do({.path = path, .timeout = kTimeout, .accept = kAccept, .max_body = kMaxBytes}));
   if (answer.status != 200) {
     return ExplainStatus(what, answer);
   }

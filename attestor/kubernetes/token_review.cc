@@ -13,7 +13,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMaxAnswerBytes = 1024 * 1024;
 constexpr std::size_t kMaxDepth = 32;
 constexpr std::size_t kMaxQuotedBytes = 256;
 constexpr std::string_view kUserPrefix = "system:serviceaccount:";
@@ -51,7 +50,7 @@ Result<Json> ReadStatus(const ApiResponse& answer) {
     error.code = Code::kUnavailable;  // our trouble or the API server's, never the token's
     return error;
   }
-  if (answer.body.size() > kMaxAnswerBytes || !crypto::CheckJson(answer.body, kMaxDepth).ok()) {
+  if (answer.body.size() > kMaxReviewBytes || !crypto::CheckJson(answer.body, kMaxDepth).ok()) {
     return Unavailable("the API server's answer to a token review is malformed");
   }
   Json root = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);

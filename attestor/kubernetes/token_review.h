@@ -12,6 +12,8 @@ namespace signet::kubernetes {
 
 inline constexpr std::string_view kTokenReviewPath = "/apis/authentication.k8s.io/v1/tokenreviews";
 
+inline constexpr std::size_t kMaxReviewBytes = 1024 * 1024;
+
 /// WriteReview makes the body of a TokenReview. The audience is never empty: without one the API
 /// server would take any token that is for itself.
 std::string WriteReview(std::string_view token, std::string_view audience);

@@ -34,7 +34,8 @@ class ReviewVerifier final : public TokenVerifier {
   Result<ServiceAccountToken> Review(std::string_view text) {
     const auto answer = api_.Do({.method = "POST",
                                  .path = std::string(kTokenReviewPath),
-                                 .body = WriteReview(text, rules_.audience)});
+                                 .body = WriteReview(text, rules_.audience),
+                                 .max_body = kMaxReviewBytes});
     if (!answer.ok()) {
       return Unavailable("cannot have the token reviewed: " + answer.error().message);
     }

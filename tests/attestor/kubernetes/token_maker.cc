@@ -39,8 +39,13 @@ std::string TokenClaimsJson(std::string_view patch) {
   claims["iat"] = kTokenTime - 60;
   claims["nbf"] = kTokenTime - 60;
   claims["exp"] = kTokenTime + 540;
-  claims.merge_patch(Json::parse(patch));
-  return claims.dump();
+  return MergeClaims(claims.dump(), patch);
+}
+
+std::string MergeClaims(std::string_view claims, std::string_view patch) {
+  Json merged = Json::parse(claims);
+  merged.merge_patch(Json::parse(patch));
+  return merged.dump();
 }
 
 TokenKey::TokenKey(std::string id) : id_(std::move(id)), key_(SharedKey(id_ == "key-1")) {}

@@ -17,6 +17,9 @@ inline constexpr std::int64_t kTokenTime = 1'790'000'000;
 /// on it: null takes a claim away.
 std::string TokenClaimsJson(std::string_view patch = "{}");
 
+/// MergeClaims applies such a patch to other claims.
+std::string MergeClaims(std::string_view claims, std::string_view patch);
+
 /// TokenKey signs tokens as an API server does (RS256).
 class TokenKey {
  public:

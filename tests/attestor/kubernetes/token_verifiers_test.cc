@@ -173,6 +173,13 @@ TEST_CASE(
   CHECK(fetches() == 3);
 }
 
+TEST_CASE("issuer's keys: asked for in the form in which an API server gives them") {
+  World world;
+  REQUIRE_OK(world.KeySet()->Verify(world.Token()));
+  CHECK(world.api.Last().path == kJwks);
+  CHECK_THAT(world.api.Last().accept, Catch::Contains("application/jwk-set+json"));
+}
+
 TEST_CASE("issuer's keys: one that is withdrawn stays good as long as its tokens may be shown") {
   World world;
   const auto verifier = world.KeySet();

@@ -284,6 +284,8 @@ TEST_CASE("keys are published to service accounts, with an age") {
   CHECK(parsed.at("jwks_uri") == kube->url() + "/openid/v1/jwks");
   const Json keys = Json::parse(kube->Do({.path = "/openid/v1/jwks", .token = token}).body);
   CHECK(keys.at("keys").size() == 1);
+  const std::vector<std::string> plain = {"Accept: application/json"};
+  CHECK(kube->Do({.path = "/openid/v1/jwks", .token = token, .headers = plain}).status == 406);
   CHECK(keys.at("keys").at(0).at("kty") == "RSA");
   CHECK(kube->Do({.path = "/api/v1/pods", .token = token}).status == 403);
   const std::string for_ca = kube->Token({.ns = ns, .audiences = {"spiffe-ca"}});

@@ -7,6 +7,8 @@
 namespace signet::test::kube {
 namespace {
 
+const std::string kJwksType = "application/jwk-set+json";
+
 constexpr std::size_t kMostRequests = 200'000;
 const std::string kAdminPrefix = "/stub/";
 
@@ -153,9 +155,13 @@ Answer ApiServer::ServePath(const User& user, const Request& request) {
   const std::vector<std::pair<std::string, std::string>> cached = {
       {"Cache-Control", "public, max-age=3600"}};
   if (request.path == "/openid/v1/jwks") {
-    return {.body = world_.keys.Jwks().dump(),
-            .content_type = "application/jwk-set+json",
-            .headers = cached};
+    if (request.accept.find("*/*") == std::string::npos &&
+        request.accept.find(kJwksType) == std::string::npos) {
+      return {.status = 406,
+              .body = "406: Not Acceptable\n\nAvailable representations: " + kJwksType,
+              .content_type = "text/plain; charset=utf-8"};
+    }
+    return {.body = world_.keys.Jwks().dump(), .content_type = kJwksType, .headers = cached};
   }
   if (request.path == "/.well-known/openid-configuration") {
     return Discovery();
