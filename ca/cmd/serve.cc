@@ -5,13 +5,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "attestor/node/join_token/join_token.h"
+#include "ca/cmd/data_dir.h"
+#include "ca/cmd/kubernetes_setup.h"
 #include "ca/issuance/authorities.h"
 #include "ca/rpc/method_tables.h"
 #include "ca/service/authority_records.h"
@@ -31,20 +32,6 @@ constexpr Duration kHousekeeping = std::chrono::seconds(5);
 constexpr int kHousekeepingRoundsPerPrune = 12;
 constexpr std::size_t kMaxQueuedCalls = 4096;
 
-/// PrepareDataDir makes or checks the directory that holds the keys.
-Status PrepareDataDir(const std::string& path) {
-  SIGNET_TRY(MakeDirectory(path, 0700));
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) {
-    return Internal("data directory \"" + path + "\": " + ErrnoText(errno));
-  }
-  if ((info.st_mode & 022U) != 0) {
-    return FailedPrecondition("data directory \"" + path +
-                              "\" may be written by others; run: chmod 0700 \"" + path + "\"");
-  }
-  return CheckWritableDirectory(path).Context("data directory");
-}
-
 Result<std::unique_ptr<issuance::KeyManager>> OpenKeys(const ServerConfig& config) {
   if (config.key_manager == "memory") {
     return issuance::NewMemoryKeyManager();
@@ -52,9 +39,13 @@ Result<std::unique_ptr<issuance::KeyManager>> OpenKeys(const ServerConfig& confi
   return issuance::NewDiskKeyManager(config.data_dir + "/keys.json");
 }
 
-std::vector<std::unique_ptr<attestor::NodeVerifier>> NodeVerifiers() {
+std::vector<std::unique_ptr<attestor::NodeVerifier>> NodeVerifiers(
+    std::unique_ptr<attestor::NodeVerifier> k8s_psat) {
   std::vector<std::unique_ptr<attestor::NodeVerifier>> verifiers;
   verifiers.push_back(std::make_unique<attestor::JoinTokenVerifier>());
+  if (k8s_psat) {
+    verifiers.push_back(std::move(k8s_psat));
+  }
   return verifiers;
 }
 
@@ -78,6 +69,7 @@ class Host final : public RunningServer {
   Status OpenAuthorities();
   void OpenServices();
   Status Listen();
+  void StopServing();
   void StartTickers();
 
   rpc::ListenerOptions TcpListener();
@@ -91,6 +83,7 @@ class Host final : public RunningServer {
   const ServerConfig config_;
   const ServeDeps deps_;
   const service::TtlPolicy ttls_;
+  std::unique_ptr<KubernetesSetup> kubernetes_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<service::Registry> registry_;
   std::unique_ptr<service::Context> context_;
@@ -124,6 +117,7 @@ Status Host::Open() {
   SIGNET_TRY(OpenState());
   SIGNET_TRY(OpenAuthorities());
   OpenServices();
+  kubernetes_->Start();
   SIGNET_TRY(Listen());
   StartTickers();
   deps_.logger.Info("server is ready", {{"trust_domain", config_.trust_domain.name()},
@@ -134,17 +128,21 @@ Status Host::Open() {
 
 Status Host::OpenState() {
   SIGNET_TRY(PrepareDataDir(config_.data_dir));
+  SIGNET_TRY_ASSIGN(kubernetes_,
+                    KubernetesSetup::Open(config_.kubernetes, deps_.clock, deps_.logger));
   SIGNET_TRY_ASSIGN(store_, store::OpenSqliteStore(config_.data_dir + "/datastore.sqlite3"));
   SIGNET_TRY_ASSIGN(registry_,
                     service::Registry::Open(*store_, service::ServerId(config_.trust_domain)));
   context_ = std::make_unique<service::Context>(
       service::Context{config_.trust_domain, *registry_, deps_.clock, deps_.random, deps_.logger});
-  hub_ = std::make_unique<service::ChangeHub>(*context_);
+  hub_ = std::make_unique<service::ChangeHub>(*context_, kubernetes_->first_touch());
+  kubernetes_->Connect(*context_, *hub_);
   records_ = std::make_unique<service::AuthorityRecords>(*context_, *hub_);
   trust_ = std::make_unique<service::PeerTrust>(*context_, config_.admin_ids);
   registry_->AddListener([this](const service::Applied& applied) {
     if (!applied.bundles.empty()) {
       trust_->Refresh();
+      kubernetes_->OnBundle();
     }
     hub_->OnApplied(applied);
   });
@@ -186,19 +184,21 @@ void Host::OpenServices() {
               }
             }));
           }});
-  entries_ = std::make_unique<service::Entries>(*context_);
+  entries_ = std::make_unique<service::Entries>(*context_, kubernetes_->pods());
   agents_ = std::make_unique<service::Agents>(*context_);
-  attestation_ =
-      std::make_unique<service::NodeAttestation>(*context_, issuer, ttls_, NodeVerifiers());
+  attestation_ = std::make_unique<service::NodeAttestation>(
+      *context_, issuer, ttls_, NodeVerifiers(kubernetes_->Verifier(ttls_.agent / 2)));
   bundles_ = std::make_unique<service::Bundles>(*context_);
   limiter_ = std::make_unique<service::RateLimiter>(
       service::RateLimits{config_.ratelimit_attestation, config_.ratelimit_signing}, deps_.clock);
   callers_ = std::make_unique<ca_rpc::Callers>(*trust_, deps_.clock);
-  svids_ = std::make_unique<service::Svids>(*context_, issuer, ttls_, *pool_);
+  svids_ = std::make_unique<service::Svids>(*context_, issuer, ttls_, *pool_, kubernetes_->pods());
+  kubernetes_->ServePods(*context_, *svids_);
   deferrals_ = std::make_unique<ca_rpc::Deferrals>(*pool_, deps_.clock);
   services_ = std::make_unique<ca_rpc::Services>(ca_rpc::Services{
       *context_, *entries_, *agents_, *attestation_, *svids_, *bundles_, *hub_, *authorizer_,
-      *limiter_, *svid_, *authorities_, *callers_, *pool_, *deferrals_, deps_.clock.Mono()});
+      *limiter_, *svid_, *authorities_, *callers_, *pool_, kubernetes_->PoolOr(*pool_), *deferrals_,
+      deps_.clock.Mono(), kubernetes_->pod_svids()});
 }
 
 std::shared_ptr<const rpc::TlsIdentity> Host::Identity() const {
@@ -297,15 +297,22 @@ void Host::Stop() {
   housekeeping_ticker_.reset();
   rotation_ticker_.reset();
   svid_ticker_.reset();
-  if (!server_) {
-    return;  // it never started
+  if (server_) {  // else it never started
+    StopServing();
   }
+  if (kubernetes_) {
+    kubernetes_->Stop();
+  }
+}
+
+void Host::StopServing() {
   hub_->EndAll();
   // After the drain no event loop asks for anything; what still waits or runs on the pool holds
   // calls of the server, so it ends first.
   server_->Drain(kDrainGrace);
   deferrals_.reset();
   pool_.reset();
+  kubernetes_->EndPool();  // after the pool, which hands work on to it
   server_.reset();
   deps_.logger.Info("server has stopped");
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ca/cmd/kubernetes_config.h"
 #include "ca/issuance/x509_issuer.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -33,6 +34,7 @@ struct ServerConfig {
   bool ratelimit_attestation = true;
   bool ratelimit_signing = true;
   LogOptions log = {};
+  KubernetesConfig kubernetes = {};
 };
 
 }  // namespace signet::ca_cmd

@@ -1,5 +1,6 @@
 #include "ca/cmd/server_options.h"
 
+#include "ca/cmd/kubernetes_options.h"
 #include "core/config/option_checks.h"
 
 namespace signet::ca_cmd {
@@ -193,7 +194,6 @@ void AddUnsupported(std::vector<Option>& out) {
        "bundles of other trust domains are set with \"bundle set\"; remove it"},
       {"server.experimental", "remove it"},
       {"plugins.UpstreamAuthority", "the authorities are self-signed; remove it"},
-      {"plugins.Notifier", "remove it"},
       {"plugins.BundlePublisher", "remove it"},
       {"plugins.CredentialComposer", "remove it"},
       {"telemetry", "remove it"},
@@ -209,6 +209,7 @@ std::vector<Option> MakeOptions() {
   AddServerOptions(options);
   AddAuthorityOptions(options);
   AddPluginOptions(options);
+  AddKubernetesOptions(options);
   AddUnsupported(options);
   return options;
 }
@@ -232,6 +233,8 @@ std::vector<std::string> CheckTogether(const config::Values& values) {
                          " s: an SVID ends with its authority at the latest");
     }
   }
+  const std::vector<std::string> kubernetes = KubernetesProblems(values);
+  problems.insert(problems.end(), kubernetes.begin(), kubernetes.end());
   return problems;
 }
 
@@ -263,6 +266,7 @@ Result<ServerConfig> FromValues(const config::Values& values) {
   SIGNET_TRY_ASSIGN(out.log.level, ParseLogLevel(values.String("server.log_level")));
   out.log.json = values.String("server.log_format") == "json";
   out.log.file = values.String("server.log_file");
+  SIGNET_TRY_ASSIGN(out.kubernetes, KubernetesConfigOf(values));
   return out;
 }
 

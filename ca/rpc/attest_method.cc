@@ -22,7 +22,7 @@ class AttestCall : public std::enable_shared_from_this<AttestCall> {
   AttestCall(Services& services, std::shared_ptr<rpc::Call> call)
       : services_(services),
         call_(std::move(call)),
-        strand_(std::make_shared<Strand>(services.pool)) {}
+        strand_(std::make_shared<Strand>(services.network_pool)) {}
 
   /// Message: on the event loop.
   void Message(std::string_view raw) {

@@ -121,8 +121,9 @@ AnswerOf<api::BatchDeleteEntryResponse> Delete(Services& services,
 AnswerOf<api::GetAuthorizedEntriesResponse> GetAuthorized(
     Services& services, const CallInfo& info, const api::GetAuthorizedEntriesRequest& request) {
   SIGNET_TRY_ASSIGN(const spiffe::SpiffeId agent, AgentOf(services, info));
+  SIGNET_TRY_ASSIGN(const auto entries, services.entries.Authorized(agent));
   api::GetAuthorizedEntriesResponse response;
-  for (const service::EntryPtr& entry : services.entries.Authorized(agent)) {
+  for (const service::EntryPtr& entry : entries) {
     SetEntry(response.add_entries(), *entry, OutputMaskOf(request));
   }
   return response;

@@ -9,6 +9,7 @@
 #include "ca/service/bundles.h"
 #include "ca/service/change_hub.h"
 #include "ca/service/entries.h"
+#include "ca/service/pod_svids.h"
 #include "ca/service/rate_limiter.h"
 #include "ca/service/server_svid.h"
 #include "ca/service/svids.h"
@@ -31,8 +32,12 @@ struct Services {
   issuance::Authorities& authorities;
   Callers& callers;
   WorkerPool& pool;
+  /// network_pool is for what asks other systems (a cluster's API server): one that does not answer
+  /// must not take the threads that sign and commit.
+  WorkerPool& network_pool;
   Deferrals& deferrals;
   const MonoTime started;
+  service::PodSvids* pods = nullptr;  ///< null: no cluster gives identities without registration
 };
 
 }  // namespace signet::ca_rpc

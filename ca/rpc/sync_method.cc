@@ -84,7 +84,7 @@ class SyncCall : public std::enable_shared_from_this<SyncCall> {
       mask_ = request.output_mask();
     }
     SIGNET_TRY_ASSIGN(const spiffe::SpiffeId agent, AgentOf(services_, call_->info()));
-    authorized_ = services_.entries.Authorized(agent);
+    SIGNET_TRY_ASSIGN(authorized_, services_.entries.Authorized(agent));
     page_ = authorized_;
     revisions_ = authorized_.size() > kPageSize;
     ending_ = !revisions_;

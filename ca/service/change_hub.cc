@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "ca/service/node_key.h"
+
 namespace signet::service {
 namespace {
 
@@ -46,14 +48,55 @@ ChangeHub::WatchId ChangeHub::Open(const spiffe::SpiffeId& agent, SystemTime not
   const std::lock_guard lock(mutex_);
   // Registered before the state is read: a commit in between is pushed once more, never missed.
   const WatchId id = next_++;
-  Watch& watch =
-      watches_.emplace(id, Watch{agent, not_after, std::move(sink), context_.registry.revision()})
-          .first->second;
-  watch.sink->Push({watch.revision, OwnSequence()});
+  Watch& watch = watches_.emplace(id, Watch{agent, not_after, std::move(sink), {}}).first->second;
+  PlaceLocked(id, watch);
+  watch.sink->Push({context_.registry.revision() + touches_, OwnSequence()});
   if (ending_) {
     watch.sink->End(Stopping());
   }
   return id;
+}
+
+/// PlaceLocked notes on which node a watch's agent runs, as its record says now.
+void ChangeHub::PlaceLocked(WatchId id, Watch& watch) {
+  const AgentPtr agent = context_.registry.FindAgent(watch.agent);
+  std::string node = agent ? NodeKeyOf(*agent) : std::string();
+  if (node == watch.node) {
+    return;
+  }
+  if (const auto old = by_node_.find(watch.node); old != by_node_.end()) {
+    old->second.erase(id);
+  }
+  if (!node.empty()) {
+    by_node_[node].insert(id);
+  }
+  watch.node = std::move(node);
+}
+
+ChangeHub::Watches::iterator ChangeHub::EraseLocked(Watches::iterator watch) {
+  const auto place = by_node_.find(watch->second.node);
+  if (place != by_node_.end()) {
+    place->second.erase(watch->first);
+    if (place->second.empty()) {
+      by_node_.erase(place);
+    }
+  }
+  return watches_.erase(watch);
+}
+
+void ChangeHub::Touch(const std::set<std::string>& nodes) {
+  const std::uint64_t sequence = OwnSequence();
+  const std::lock_guard lock(mutex_);
+  ++touches_;
+  for (const std::string& node : nodes) {
+    const auto place = by_node_.find(node);
+    if (place == by_node_.end()) {
+      continue;
+    }
+    for (const WatchId id : place->second) {
+      watches_.at(id).sink->Push({context_.registry.revision() + touches_, sequence});
+    }
+  }
 }
 
 void ChangeHub::Acknowledge(WatchId watch, std::set<std::string> authority_ids) {
@@ -66,7 +109,9 @@ void ChangeHub::Acknowledge(WatchId watch, std::set<std::string> authority_ids) 
 
 void ChangeHub::Close(WatchId watch) {
   const std::lock_guard lock(mutex_);
-  watches_.erase(watch);
+  if (const auto found = watches_.find(watch); found != watches_.end()) {
+    EraseLocked(found);
+  }
 }
 
 bool ChangeHub::Concerns(const Applied& applied, const std::vector<Lineage>& lineages,
@@ -102,7 +147,7 @@ void ChangeHub::OnApplied(const Applied& applied) {
     for (auto it = watches_.begin(); end && agent && it != watches_.end();) {
       if (it->second.agent == agent->id) {
         it->second.sink->End(*end);
-        it = watches_.erase(it);
+        it = EraseLocked(it);
       } else {
         ++it;
       }
@@ -110,8 +155,12 @@ void ChangeHub::OnApplied(const Applied& applied) {
   }
   for (auto& [id, watch] : watches_) {
     if (Concerns(applied, lineages, watch)) {
-      watch.revision = applied.revision;
-      watch.sink->Push({watch.revision, sequence});
+      if (!applied.agents.empty()) {
+        PlaceLocked(id, watch);
+      }
+      // A touch that came in between has given this number away already: the agent that has it
+      // reads the registry as it was after this commit, so nothing is lost.
+      watch.sink->Push({applied.revision + touches_, sequence});
     }
   }
 }
@@ -127,15 +176,15 @@ void ChangeHub::EndAll() {
 void ChangeHub::EndExpired() {
   const SystemTime now = context_.clock.Now();
   const std::lock_guard lock(mutex_);
-  std::erase_if(watches_, [&](const auto& item) {
-    const Watch& watch = item.second;
-    if (now < watch.not_after) {
-      return false;
+  for (auto it = watches_.begin(); it != watches_.end();) {
+    if (now < it->second.not_after) {
+      ++it;
+      continue;
     }
-    watch.sink->End(
+    it->second.sink->End(
         {PermissionDenied("the agent's SVID has expired"), DenialReason::kAgentExpired});
-    return true;
-  });
+    it = EraseLocked(it);
+  }
 }
 
 bool ChangeHub::AllAcknowledged(const std::string& authority_id) const {

@@ -30,9 +30,15 @@ class WatchSink {
 
 /// ChangeHub tells agents on the change stream that their entries or a bundle have changed, and
 /// knows which authorities they have acknowledged. Safe for several threads.
+///
+/// The revision that agents see is the registry's plus the number of touches: pods that come and go
+/// are not in the registry, and yet each push must be a number that the agent has not seen. Touches
+/// are counted in memory alone, from `first_touch` on; a server with pods starts at the time of day
+/// in milliseconds, so that after a restart no agent takes a number that it knows for no news.
 class ChangeHub {
  public:
-  explicit ChangeHub(Context& context) : context_(context) {}
+  explicit ChangeHub(Context& context, std::uint64_t first_touch = 0)
+      : context_(context), touches_(first_touch) {}
 
   using WatchId = std::uint64_t;
   /// Open registers a stream of an agent, whose SVID ends at not_after, and pushes the state as it
@@ -45,6 +51,9 @@ class ChangeHub {
 
   /// OnApplied is the registry's listener.
   void OnApplied(const Applied& applied);
+  /// Touch tells the agents on these nodes (NodeKey) that what they may issue has changed. Its cost
+  /// depends on the nodes and the agents on them, not on how many agents watch.
+  void Touch(const std::set<std::string>& nodes);
   /// EndExpired ends streams whose agent's SVID has expired.
   void EndExpired();
   /// EndAll ends every stream, and every one that is opened later: the server stops, and a stream
@@ -61,18 +70,22 @@ class ChangeHub {
     spiffe::SpiffeId agent;
     SystemTime not_after;
     std::shared_ptr<WatchSink> sink;
-    std::uint64_t revision = 0;
+    std::string node;  ///< NodeKeyOf its agent
     std::set<std::string> acknowledged = {};
   };
   using Watches = std::map<WatchId, Watch>;
 
   std::uint64_t OwnSequence() const;
+  void PlaceLocked(WatchId id, Watch& watch);
+  Watches::iterator EraseLocked(Watches::iterator watch);
   bool Concerns(const Applied& applied, const std::vector<Lineage>& lineages,
                 const Watch& watch) const;
 
   Context& context_;
   mutable std::mutex mutex_;
-  Watches watches_;  ///< guarded by mutex_
+  Watches watches_;  ///< guarded by mutex_, as what follows
+  std::map<std::string, std::set<WatchId>> by_node_;
+  std::uint64_t touches_;
   WatchId next_ = 1;
   bool ending_ = false;
 };

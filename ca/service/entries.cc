@@ -215,9 +215,17 @@ std::vector<Status> Entries::Delete(const std::vector<std::string>& ids) {
   return results;
 }
 
-std::vector<EntryPtr> Entries::Authorized(const spiffe::SpiffeId& agent) const {
+Result<std::vector<EntryPtr>> Entries::Authorized(const spiffe::SpiffeId& agent) const {
   const AgentPtr record = context_.registry.FindAgent(agent);
-  return record ? context_.registry.AuthorizedEntries(*record) : std::vector<EntryPtr>{};
+  if (!record) {
+    return std::vector<EntryPtr>{};
+  }
+  std::vector<EntryPtr> entries = context_.registry.AuthorizedEntries(*record);
+  if (pods_ != nullptr) {
+    SIGNET_TRY_ASSIGN(const std::vector<EntryPtr> derived, pods_->EntriesOf(*record));
+    entries.insert(entries.end(), derived.begin(), derived.end());
+  }
+  return entries;
 }
 
 Result<std::size_t> Entries::PruneExpired() {

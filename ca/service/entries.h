@@ -7,6 +7,7 @@
 #include "ca/service/context.h"
 #include "ca/service/entry_rules.h"
 #include "ca/service/input.h"
+#include "ca/service/pod_identities.h"
 
 namespace signet::service {
 
@@ -39,7 +40,9 @@ struct EntryResult {
 /// block for the commit.
 class Entries {
  public:
-  explicit Entries(Context& context) : context_(context) {}
+  /// pods: null if no cluster gives identities without registration.
+  explicit Entries(Context& context, const PodIdentities* pods = nullptr)
+      : context_(context), pods_(pods) {}
 
   Result<std::int32_t> Count(const EntryFilter& filter) const;
   Result<Page<EntryPtr>> List(const EntryFilter& filter, const PageRequest& page) const;
@@ -48,8 +51,10 @@ class Entries {
   std::vector<EntryResult> Create(const std::vector<EntryInput>& inputs);
   std::vector<EntryResult> Update(const std::vector<EntryInput>& inputs, const EntryFields& fields);
   std::vector<Status> Delete(const std::vector<std::string>& ids);
-  /// Authorized lists what the agent may issue; it is empty for an agent that is gone.
-  std::vector<EntryPtr> Authorized(const spiffe::SpiffeId& agent) const;
+  /// Authorized lists what the agent may issue: registration entries, then those derived from the
+  /// pods of its node. It is empty for an agent that is gone, UNAVAILABLE while the pods are not
+  /// known.
+  Result<std::vector<EntryPtr>> Authorized(const spiffe::SpiffeId& agent) const;
   /// PruneExpired deletes entries past their expires_at and says how many.
   Result<std::size_t> PruneExpired();
 
@@ -60,6 +65,7 @@ class Entries {
   Status CheckBundles(const store::Entry& entry) const;
 
   Context& context_;
+  const PodIdentities* const pods_;
 };
 
 }  // namespace signet::service

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "attestor/kubernetes/objects.h"
 #include "ca/service/dns_name.h"
 
 namespace signet::service {
@@ -146,6 +147,10 @@ Status ValidateEntryId(const std::string& id) {
   });
   if (!valid) {
     return InvalidArgument("invalid entry ID: only letters, digits, '.', '_' and '-' are allowed");
+  }
+  if (id.starts_with(kubernetes::kPodEntryPrefix)) {
+    return InvalidArgument("invalid entry ID: \"" + std::string(kubernetes::kPodEntryPrefix) +
+                           "\" begins the IDs of entries that are derived from pods");
   }
   return {};
 }

@@ -46,7 +46,8 @@ struct EntryFields {
   bool additional_attributes = true;
 };
 
-/// ValidateEntryId: a custom id is 1 to 255 bytes of [A-Za-z0-9._-].
+/// ValidateEntryId: a custom id is 1 to 255 bytes of [A-Za-z0-9._-], and none that an entry derived
+/// from a pod may have.
 Status ValidateEntryId(const std::string& id);
 
 /// NewEntry checks every field of a new entry (spire-api §10.1) and gives the record without id,

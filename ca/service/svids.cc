@@ -44,22 +44,38 @@ Result<WorkloadSvid> Svids::NewX509(const store::Agent* agent, const SvidRequest
   if (request.csr.empty()) {
     return InvalidArgument("missing CSR");
   }
-  const EntryPtr entry =
-      agent == nullptr ? nullptr : context_.registry.FindAuthorized(*agent, request.entry_id);
+  SIGNET_TRY_ASSIGN(const EntryPtr entry, FindAuthorized(agent, request.entry_id));
+  SIGNET_TRY_ASSIGN(const crypto::Csr csr, crypto::ParseCsr(request.csr).Context("malformed CSR"));
+  SIGNET_TRY_ASSIGN(auto svid, Sign(*entry, csr.public_key, TtlOf(*entry)));
+  return WorkloadSvid{entry->spiffe_id, std::move(svid)};
+}
+
+Result<EntryPtr> Svids::FindAuthorized(const store::Agent* agent,
+                                       const std::string& entry_id) const {
+  if (agent != nullptr && pods_ != nullptr && PodIdentities::IsPodEntryId(entry_id)) {
+    return pods_->FindEntry(*agent, entry_id);
+  }
+  EntryPtr entry = agent == nullptr ? nullptr : context_.registry.FindAuthorized(*agent, entry_id);
   if (!entry) {
     return NotFound("entry not found or not authorized");
   }
-  SIGNET_TRY_ASSIGN(const crypto::Csr csr, crypto::ParseCsr(request.csr).Context("malformed CSR"));
-  auto svid = issuer_()->Issue(issuance::X509Issuer::Kind::kWorkload,
-                               {.public_key = csr.public_key,
-                                .spiffe_id = entry->spiffe_id,
-                                .ttl = TtlOr(entry->x509_svid_ttl, ttls_.x509_svid),
-                                .dns_names = entry->dns_names},
-                               context_.clock.Now());
+  return entry;
+}
+
+Duration Svids::TtlOf(const store::Entry& entry) const {
+  return TtlOr(entry.x509_svid_ttl, ttls_.x509_svid);
+}
+
+Result<issuance::IssuedSvid> Svids::Sign(const store::Entry& entry, const crypto::PublicKey& key,
+                                         Duration ttl) const {
+  auto svid = issuer_()->Issue(
+      issuance::X509Issuer::Kind::kWorkload,
+      {.public_key = key, .spiffe_id = entry.spiffe_id, .ttl = ttl, .dns_names = entry.dns_names},
+      context_.clock.Now());
   if (!svid.ok()) {
     return SigningFailed(svid.error());
   }
-  return WorkloadSvid{entry->spiffe_id, std::move(svid).value()};
+  return svid;
 }
 
 Result<WorkloadSvid> Svids::MintX509(ByteView der, std::int32_t ttl_seconds) {

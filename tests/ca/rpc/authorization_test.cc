@@ -17,9 +17,9 @@ std::set<std::string> DescribedMethods() {
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   std::set<std::string> methods;
   for (const char* file :
-       {"signet/api/server/v1/changes.proto", "spire/api/server/agent/v1/agent.proto",
-        "spire/api/server/bundle/v1/bundle.proto", "spire/api/server/debug/v1/debug.proto",
-        "spire/api/server/entry/v1/entry.proto",
+       {"signet/api/server/v1/changes.proto", "signet/api/server/v1/pods.proto",
+        "spire/api/server/agent/v1/agent.proto", "spire/api/server/bundle/v1/bundle.proto",
+        "spire/api/server/debug/v1/debug.proto", "spire/api/server/entry/v1/entry.proto",
         "spire/api/server/localauthority/v1/localauthority.proto",
         "spire/api/server/logger/v1/logger.proto", "spire/api/server/svid/v1/svid.proto",
         "spire/api/server/trustdomain/v1/trustdomain.proto"}) {
@@ -40,7 +40,7 @@ std::set<std::string> DescribedMethods() {
 TEST_CASE("every method of every .proto has a row in the table and a handler") {
   RpcWorld world;
   const std::set<std::string> described = DescribedMethods();
-  CHECK(described.size() == 63);
+  CHECK(described.size() == 64);
   for (const std::string& method : described) {
     INFO(method);
     CHECK(service::FindMethod(method) != nullptr);

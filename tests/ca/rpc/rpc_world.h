@@ -11,13 +11,34 @@
 
 namespace signet::test {
 
-/// RpcWorld is a ServiceWorld behind its method tables, called without sockets.
-struct RpcWorld : ServiceWorld {
+/// RpcWorldOn is a ServiceWorld, or one that is derived from it, behind its method tables, called
+/// without sockets.
+template <class World>
+struct RpcWorldOn : World {
+  using World::agents, World::attestation, World::authorities, World::authorizer, World::bundles;
+  using World::clock, World::context, World::entries, World::hub, World::limiter, World::pool;
+  using World::server_svid, World::svids, World::trust;
+  using World::World;
+
   ca_rpc::Callers callers{trust, clock};
   ca_rpc::Deferrals deferrals{pool, clock};
-  ca_rpc::Services services{context,      entries, agents,     attestation, svids,
-                            bundles,      hub,     authorizer, limiter,     server_svid,
-                            *authorities, callers, pool,       deferrals,   clock.Mono()};
+  ca_rpc::Services services{context,
+                            entries,
+                            agents,
+                            attestation,
+                            svids,
+                            bundles,
+                            hub,
+                            authorizer,
+                            limiter,
+                            server_svid,
+                            *authorities,
+                            callers,
+                            pool,
+                            pool,
+                            deferrals,
+                            clock.Mono(),
+                            World::PodService()};
   rpc::MethodTable unix_methods = ca_rpc::UnixMethods(services);
   rpc::MethodTable tcp_methods = ca_rpc::TcpMethods(services);
   rpc::Interceptor guard = ca_rpc::Guard(services);
@@ -71,5 +92,7 @@ struct RpcWorld : ServiceWorld {
     return status;
   }
 };
+
+using RpcWorld = RpcWorldOn<ServiceWorld>;
 
 }  // namespace signet::test

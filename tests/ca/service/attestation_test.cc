@@ -72,7 +72,7 @@ TEST_CASE("a token with an agent id makes an alias entry that goes with the agen
       world.agents.CreateJoinToken({.ttl_seconds = 60, .token = "t", .agent_id = IdOf("/host1")}));
   const auto issued = world.TryAttest("t");
   REQUIRE_OK(issued);
-  const auto entries = world.entries.Authorized(issued->id);
+  const auto entries = world.entries.Authorized(issued->id).value();
   REQUIRE(entries.size() == 1);
   CHECK(entries[0]->spiffe_id.path() == "/host1");
   CHECK(entries[0]->selectors[0].ToString() == "spiffe_id:" + issued->id.ToString());

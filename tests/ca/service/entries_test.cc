@@ -227,7 +227,8 @@ TEST_CASE("an agent gets its children, their children, and those of its aliases"
   world.Create(EntryOf("/stranger", "/elsewhere"));
   const auto paths = [&] {
     std::vector<std::string> found;
-    for (const auto& entry : world.entries.Authorized(agent.id)) {
+    const auto authorized = world.entries.Authorized(agent.id).value();
+    for (const auto& entry : authorized) {
       found.push_back(entry->spiffe_id.path());
     }
     return found;

@@ -20,7 +20,7 @@ TEST_CASE("after the start nothing that agents do reads the store") {
   const auto entry = world.Create(EntryOf("/web", agent.id.path()));
   CHECK_FALSE(world.authorizer.Check("/spire.api.server.svid.v1.SVID/BatchNewX509SVID",
                                      world.CallerOf(agent)));
-  CHECK(world.entries.Authorized(agent.id).size() == 1);
+  CHECK(world.entries.Authorized(agent.id).value().size() == 1);
   const Bytes csr = ServiceWorld::Csr();
   const std::vector<service::SvidRequest> requests = {{entry->id, csr}};
   const auto issued = world.svids.BatchNewX509(agent.id, requests);
@@ -61,7 +61,7 @@ TEST_CASE("no RPC of an agent runs a statement that reads the database") {
   }
   CHECK_FALSE(world.authorizer.Check("/spire.api.server.svid.v1.SVID/BatchNewX509SVID",
                                      world.CallerOf(*agent)));
-  CHECK(world.entries.Authorized(agent->id).size() == 1);
+  CHECK(world.entries.Authorized(agent->id).value().size() == 1);
   const std::vector<service::SvidRequest> requests = {{entry->id, csr}};
   const auto issued = world.svids.BatchNewX509(agent->id, requests);
   REQUIRE_OK(issued[0]);
@@ -111,7 +111,8 @@ TEST_CASE("readers and writers at the same time see whole records") {
   for (int i = 0; i < 3; ++i) {
     readers.emplace_back([&] {
       while (!stop) {
-        for (const auto& entry : world.entries.Authorized(agent.id)) {
+        const auto authorized = world.entries.Authorized(agent.id).value();
+        for (const auto& entry : authorized) {
           if (entry->selectors.empty() || entry->id.empty()) {
             std::abort();
           }
@@ -131,5 +132,5 @@ TEST_CASE("readers and writers at the same time see whole records") {
   for (std::thread& reader : readers) {
     reader.join();
   }
-  CHECK(world.entries.Authorized(agent.id).size() == 100);
+  CHECK(world.entries.Authorized(agent.id).value().size() == 100);
 }

@@ -14,6 +14,7 @@
 #include "ca/service/change_hub.h"
 #include "ca/service/entries.h"
 #include "ca/service/peer_trust.h"
+#include "ca/service/pod_svids.h"
 #include "ca/service/rate_limiter.h"
 #include "ca/service/server_svid.h"
 #include "ca/service/svids.h"
@@ -82,6 +83,9 @@ struct ServiceWorld {
   service::Svids svids;
   service::ServerSvid server_svid;
   service::RateLimiter limiter{service::RateLimits{}, clock};
+
+  /// PodService: a world with pods has one (see PodWorld).
+  static service::PodSvids* PodService() { return nullptr; }
 
   service::IssuerSource Issuer() {
     return [this] { return authorities->issuer(); };
