@@ -102,7 +102,7 @@ TEST_CASE("a pod's life is followed: created, scheduled, running, being deleted,
                                            .node = node,
                                            .labels = {{"app", "web"}, {"tier", "front"}}});
   REQUIRE(Eventually([&] { return w.cluster->KnownPod(uid) != nullptr; }));
-  CHECK(w.WasTold(node));
+  CHECK(Eventually([&] { return w.WasTold(node); }));
   const PodPtr pending = w.cluster->KnownPod(uid);
   CHECK(pending->namespace_name == ns);
   CHECK(pending->service_account == "frontend.team-a");
@@ -361,8 +361,8 @@ TEST_CASE("watches that are cut go on from their version, or list again if it is
   CHECK(Eventually([&] {
     return w.cluster->KnownPod(fresh) != nullptr && w.cluster->KnownPod(doomed) == nullptr;
   }));
-  CHECK(w.WasTold("n1"));
-  CHECK(w.WasTold("n2"));
+  CHECK(Eventually([&] { return w.WasTold("n1"); }));
+  CHECK(Eventually([&] { return w.WasTold("n2"); }));
   CHECK(kube->CountRequests("GET", "/pods?limit") == lists + (compacted ? 1 : 0));
 }
 
