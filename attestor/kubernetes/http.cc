@@ -132,13 +132,13 @@ class CurlConnection final : public HttpConnection {
 
   Result<HttpAnswer> Perform(const HttpCall& call) override {
     Running running{curl_, easy_, call, clock_, clock_.Mono()};
-    curl_.easy_reset(easy_);
     SetTransport();
     SetTls();
     const Lists lists = SetCall(call, running);
     curl_.multi_add_handle(multi_, easy_);
     Result<HttpAnswer> answer = Run(running);
     curl_.multi_remove_handle(multi_, easy_);
+    curl_.easy_reset(easy_);  // it must not know of this call's memory any more
     return answer;
   }
 

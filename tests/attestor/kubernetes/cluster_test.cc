@@ -209,7 +209,7 @@ TEST_CASE("a restart of the API server in mid-watch loses no event") {
   w.StartAndSync();
   REQUIRE(w.cluster->KnownPod(doomed) != nullptr);
 
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < 2; ++round) {
     for (int i = 0; i < 5; ++i) {
       create("p" + std::to_string(round) + "-" + std::to_string(i));
     }
