@@ -130,7 +130,7 @@ std::unique_ptr<KubeBackend> KubeBackend::StartKind(Kind kind, const Options& op
   auto impl = std::make_unique<Impl>();
   impl->kind = kind;
   const bool shares = kind == Kind::kReal && !options.exclusive &&
-                      options.api_server_flags.empty() && *SharedFolder() != '\0';
+                      options.api_server_flags.empty() && !options.es256 && *SharedFolder() != '\0';
   if (kind == Kind::kReal) {
     if (const std::string why = KubeServers::WhyNoReal(); !why.empty()) {
       Skip(why);
@@ -146,8 +146,9 @@ std::unique_ptr<KubeBackend> KubeBackend::StartKind(Kind kind, const Options& op
     }
   } else {
     const std::string& folder = impl->folder.path();
-    impl->servers = kind == Kind::kStub ? KubeServers::StartStub(folder)
-                                        : KubeServers::StartReal(folder, options.api_server_flags);
+    const KubeServers::Options wanted{.flags = options.api_server_flags, .es256 = options.es256};
+    impl->servers = kind == Kind::kStub ? KubeServers::StartStub(folder, wanted)
+                                        : KubeServers::StartReal(folder, wanted);
     impl->url = impl->servers->url();
     impl->pki = KubePki(folder);
   }

@@ -36,6 +36,7 @@ class KubeBackend {
     /// a real one costs 5 s and 300 MB, so other tests share one.
     bool exclusive = false;
     std::vector<std::string> api_server_flags = {};  ///< real only; makes it exclusive
+    bool es256 = false;  ///< tokens are signed with ES256 and not RS256; makes it exclusive
   };
 
   /// Start gives the real one if SIGNET_KUBE_REAL is set, as ctest does. When it is missing here

@@ -109,6 +109,22 @@ TEST_CASE("a pod-bound token names pod, node and account with their uids") {
   CHECK_FALSE(ours.contains("warnafter"));
 }
 
+TEST_CASE("tokens can be signed with ES256") {
+  const auto kube = KubeBackend::Start({.es256 = true});
+  const Scene scene(*kube);
+  const std::string token = kube->Token(scene.PodToken());
+  CHECK(Claims(token, 0).at("alg") == "ES256");
+  CHECK(StatusOf(kube->Review(token, kOurs)).at("authenticated") == true);
+  const Json keys = Json::parse(kube->Raw("GET", "/openid/v1/jwks").body).at("keys");
+  REQUIRE(keys.size() == 1);
+  const Json& key = keys.at(0);
+  CHECK(key.at("kty") == "EC");
+  CHECK(key.at("crv") == "P-256");
+  CHECK(key.at("alg") == "ES256");
+  CHECK(key.at("kid") == Claims(token, 0).at("kid"));
+  CHECK(key.at("x").get<std::string>().size() == 43);
+}
+
 TEST_CASE("a pod-bound token for the default audience and 3607 s lives a year") {
   const auto kube = KubeBackend::Start();
   const Scene scene(*kube);

@@ -115,7 +115,7 @@ std::string KeptKey(const std::string& kept) {
 
 }  // namespace
 
-void MakeKubePki(const std::string& folder, const std::string& kept) {
+void MakeKubePki(const std::string& folder, const KubeSigningKey& signing) {
   const KeyPtr ca_key = NewKey();
   const CertPtr ca =
       Certify(ca_key.get(), {.name = "kube-test-ca"}, {nullptr, ca_key.get()}, nullptr);
@@ -125,7 +125,11 @@ void MakeKubePki(const std::string& folder, const std::string& kept) {
       Certify(server_key.get(), {.name = "kube-apiserver"}, {ca.get(), ca_key.get()},
               "DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1");
   Write(server.get(), server_key.get(), folder + "/server");
-  std::filesystem::copy(KeptKey(kept), folder + "/sa.key");
+  if (signing.ec) {
+    WriteKey(NewKey().get(), folder + "/sa.key");
+  } else {
+    std::filesystem::copy(KeptKey(signing.kept), folder + "/sa.key");
+  }
   const KeyPtr sa(PEM_read_PrivateKey(Open(folder + "/sa.key").get(), nullptr, nullptr, nullptr),
                   &EVP_PKEY_free);
   PEM_write_PUBKEY(Create(folder + "/sa.pub").get(), sa.get());

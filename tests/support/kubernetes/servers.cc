@@ -30,9 +30,9 @@ void Await(Child& child, const std::string& log_file, const std::function<bool()
   }
 }
 
-void MakePki(const std::string& folder) {
+void MakePki(const std::string& folder, bool es256) {
   mkdir(KubePki(folder).c_str(), 0700);
-  MakeKubePki(KubePki(folder), SIGNET_BINARY_DIR "/kube-sa");
+  MakeKubePki(KubePki(folder), {.ec = es256, .kept = SIGNET_BINARY_DIR "/kube-sa"});
 }
 
 std::string FindCommand(const std::string& what) {
@@ -41,8 +41,9 @@ std::string FindCommand(const std::string& what) {
 
 class StubServer : public KubeServers {
  public:
-  explicit StubServer(std::string folder) : folder_(std::move(folder)), port_(FreePort()) {
-    MakePki(folder_);
+  StubServer(std::string folder, const Options& options)
+      : folder_(std::move(folder)), port_(FreePort()) {
+    MakePki(folder_, options.es256);
     Start();
   }
   std::string url() const override { return "https://127.0.0.1:" + std::to_string(port_); }
@@ -67,9 +68,9 @@ class StubServer : public KubeServers {
 
 class RealServers : public KubeServers {
  public:
-  RealServers(std::string folder, std::vector<std::string> flags)
-      : folder_(std::move(folder)), port_(FreePort()), flags_(std::move(flags)) {
-    MakePki(folder_);
+  RealServers(std::string folder, const Options& options)
+      : folder_(std::move(folder)), port_(FreePort()), flags_(options.flags) {
+    MakePki(folder_, options.es256);
     IssueKubeClient(KubePki(folder_), {.name = "probe", .group = "system:masters"},
                     folder_ + "/probe");
     StartEtcd();
@@ -138,13 +139,14 @@ void RealServers::Start() {
 
 }  // namespace
 
-std::unique_ptr<KubeServers> KubeServers::StartStub(const std::string& folder) {
-  return std::make_unique<StubServer>(folder);
+std::unique_ptr<KubeServers> KubeServers::StartStub(const std::string& folder,
+                                                    const Options& options) {
+  return std::make_unique<StubServer>(folder, options);
 }
 
 std::unique_ptr<KubeServers> KubeServers::StartReal(const std::string& folder,
-                                                    const std::vector<std::string>& flags) {
-  return std::make_unique<RealServers>(folder, flags);
+                                                    const Options& options) {
+  return std::make_unique<RealServers>(folder, options);
 }
 
 std::string KubeServers::WhyNoReal() {

@@ -10,9 +10,12 @@ namespace signet::test {
 /// end with this object. All files are in `folder`, which must exist and be empty.
 class KubeServers {
  public:
-  static std::unique_ptr<KubeServers> StartStub(const std::string& folder);
-  static std::unique_ptr<KubeServers> StartReal(const std::string& folder,
-                                                const std::vector<std::string>& flags);
+  struct Options {
+    std::vector<std::string> flags = {};  ///< of kube-apiserver
+    bool es256 = false;                   ///< signs tokens with ES256 and not RS256
+  };
+  static std::unique_ptr<KubeServers> StartStub(const std::string& folder, const Options& options);
+  static std::unique_ptr<KubeServers> StartReal(const std::string& folder, const Options& options);
   /// WhyNoReal: empty if a real API server can be started here.
   static std::string WhyNoReal();
 
