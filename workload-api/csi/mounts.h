@@ -22,7 +22,7 @@ class Mounts {
   virtual Status Unbind(const TargetPath& target) = 0;
 };
 
-/// KubeletMounts is Linux (5.8 or newer) below the kubelet's folder. No symbolic link is followed
+/// KubeletMounts is Linux (5.12 or newer) below the kubelet's folder. No symbolic link is followed
 /// on the way to a target, and the mount gets its restrictions before it is attached, so that they
 /// also hold where it is propagated to.
 class KubeletMounts final : public Mounts {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/files.h"
-#include "tests/attestor/node/k8s_psat/fake_cluster.h"
+#include "tests/support/fake_cluster.h"
 #include "tests/support/result.h"
 #include "tests/support/temp_dir.h"
 
