@@ -23,15 +23,10 @@ bool SameBytes(const std::shared_ptr<const std::string>& a,
   return a == b || (a != nullptr && b != nullptr && *a == *b);
 }
 
-/// Worth telling: new bytes, or the right to them has gone (WL-20). That an SVID is missing for a
-/// while is not: the stream keeps what it has.
-bool Concerns(const View& before, const View& after, Topic topic) {
-  if (after.status.code() == Code::kPermissionDenied) {
-    return true;
-  }
-  const auto& now = topic == Topic::kX509Svids ? after.svids : after.bundles;
-  const auto& old = topic == Topic::kX509Svids ? before.svids : before.bundles;
-  return now != nullptr && !SameBytes(old, now);
+/// IsNews: there are bytes, and they are not those of before.
+bool IsNews(const std::shared_ptr<const std::string>& before,
+            const std::shared_ptr<const std::string>& now) {
+  return now != nullptr && !SameBytes(before, now);
 }
 
 /// Share lets equal bytes be the same bytes, so that snapshots do not pile up copies.
@@ -52,15 +47,29 @@ void Remember(std::shared_ptr<const std::string>& told,
 
 }  // namespace
 
+/// Worth telling: new bytes, or the right to them has gone (WL-20). That an SVID is missing for a
+/// while is not: the stream keeps what it has.
+bool Hub::Concerns(const View& before, const View& after, Topic topic) {
+  if (after.status.code() == Code::kPermissionDenied) {
+    return true;
+  }
+  const bool svids = topic != Topic::kX509Bundles && IsNews(before.svids, after.svids);
+  const bool bundles = topic != Topic::kX509Svids && IsNews(before.bundles, after.bundles);
+  return svids || bundles;
+}
+
 Hub::Hub(std::string reason) : reason_(std::move(reason)) {}
 Hub::~Hub() = default;
 
 Update Hub::UpdateOf(const View& view, Topic topic, std::uint64_t version) {
-  Update update{.version = version,
-                .message = topic == Topic::kX509Svids ? view.svids : view.bundles};
-  if (view.status.code() == Code::kPermissionDenied || update.message == nullptr) {
+  Update update{.version = version};
+  if (topic == Topic::kHoldings) {
+    update.holdings = view.holdings;
+  } else {
+    update.message = topic == Topic::kX509Svids ? view.svids : view.bundles;
+  }
+  if (update.holdings == nullptr && update.message == nullptr) {
     update.status = view.status;
-    update.message = nullptr;
   }
   return update;
 }

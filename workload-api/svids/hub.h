@@ -18,12 +18,13 @@ namespace signet::svids {
 struct Update {
   std::uint64_t version = 0;  ///< a stream that has seen this one or a newer one ignores it
   Status status = {};         ///< not OK: the stream ends so
-  std::shared_ptr<const std::string> message = nullptr;
+  std::shared_ptr<const std::string> message = nullptr;  ///< null for kHoldings
+  std::shared_ptr<const Holdings> holdings = nullptr;
   /// Held until the update was written; when the last holder lets go, all streams have been told.
   std::shared_ptr<void> delivery = nullptr;
 };
 
-enum class Topic { kX509Svids, kX509Bundles };
+enum class Topic { kX509Svids, kX509Bundles, kHoldings };
 
 /// Hub gives every open stream its view of the newest snapshot. A snapshot is turned into bytes
 /// once for each set of selectors, and only streams whose bytes changed are told. Safe for several
@@ -67,6 +68,7 @@ class Hub {
   struct Group;
   struct Member;
   void Unsubscribe(const std::vector<spiffe::Selector>& selectors, std::uint64_t id);
+  static bool Concerns(const View& before, const View& after, Topic topic);
   static Update UpdateOf(const View& view, Topic topic, std::uint64_t version);
 
   mutable std::mutex mutex_;

@@ -94,6 +94,19 @@ std::shared_ptr<const std::string> SvidsResponse(const Snapshot& snapshot,
   return bytes;
 }
 
+std::shared_ptr<const Holdings> HoldingsOf(const Snapshot& snapshot, const Identities& matching) {
+  auto holdings = std::make_shared<Holdings>(Holdings{
+      .trust_domain = snapshot.trust_domain, .identities = Servable(matching, snapshot.taken_at)});
+  std::set<spiffe::TrustDomain> trust_domains = FederatedWith(matching);
+  trust_domains.insert(snapshot.trust_domain);
+  for (const spiffe::TrustDomain& trust_domain : trust_domains) {
+    if (const auto found = snapshot.bundles.find(trust_domain); found != snapshot.bundles.end()) {
+      holdings->bundles.insert(*found);
+    }
+  }
+  return holdings;
+}
+
 }  // namespace
 
 View MakeView(const Snapshot& snapshot, const std::vector<spiffe::Selector>& selectors) {
@@ -108,9 +121,9 @@ View MakeView(const Snapshot& snapshot, const std::vector<spiffe::Selector>& sel
   X509BundlesResponse bundles;
   (*bundles.mutable_bundles())[snapshot.trust_domain.id()] = AsText(*own_bundle);
   AddFederated(*bundles.mutable_bundles(), snapshot, FederatedWith(matching));
-  View view{.bundles = Serialize(bundles)};
+  View view{.bundles = Serialize(bundles), .holdings = HoldingsOf(snapshot, matching)};
 
-  const Identities servable = Servable(matching, snapshot.taken_at);
+  const Identities& servable = view.holdings->identities;
   if (servable.empty()) {
     view.status = Unavailable(
         "identity " + matching.front()->entry.spiffe_id.ToString() +

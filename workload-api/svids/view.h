@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,15 @@
 
 namespace signet::svids {
 
+/// Holdings is what one set of selectors gets, as values, for services with a wire of their own.
+struct Holdings {
+  spiffe::TrustDomain trust_domain;  ///< of the agent
+  /// Those with a living SVID, the default first; hints are unique.
+  std::vector<std::shared_ptr<const Identity>> identities = {};
+  /// X.509 authorities as concatenated DER: the own trust domain's and the federated ones'.
+  std::map<spiffe::TrustDomain, std::shared_ptr<const Bytes>> bundles = {};
+};
+
 /// View is what one set of selectors gets of a snapshot, ready for the wire. Streams with the same
 /// selectors share it.
 struct View {
@@ -19,6 +29,7 @@ struct View {
   std::shared_ptr<const std::string> svids =
       nullptr;  ///< X509SVIDResponse; wiped when the last holder lets go
   std::shared_ptr<const std::string> bundles = nullptr;  ///< X509BundlesResponse
+  std::shared_ptr<const Holdings> holdings = nullptr;    ///< null exactly when `bundles` is
 };
 
 /// MakeView selects, orders and serializes (WL-12 … WL-18, WL-22). SVIDs past their end are left

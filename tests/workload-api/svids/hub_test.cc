@@ -92,6 +92,42 @@ TEST_CASE("bundle streams hear of bundles and not of renewed SVIDs") {
   CHECK(response.bundles().at("spiffe://example.org") == "root2");
 }
 
+TEST_CASE("streams of holdings hear of renewed SVIDs and of bundles, as values") {
+  World world;
+  world.Publish();
+  std::vector<Update> updates;
+  const Hub::Opened opened = world.Open(1000, updates, Topic::kHoldings);
+  REQUIRE(opened.first.holdings != nullptr);
+  CHECK(opened.first.holdings->identities.size() == 1);
+  CHECK(opened.first.message == nullptr);
+  world.cache.PutSvid(world.web, FakeSvid("web, renewed"));
+  world.Publish();
+  REQUIRE(updates.size() == 1);
+  CHECK(AsText(updates[0].holdings->identities[0]->svid->chain) == "chain of web, renewed");
+  world.cache.PutSvid(world.db, FakeSvid("db, renewed"));
+  world.Publish();
+  CHECK(updates.size() == 1);
+  world.cache.SetBundle(FakeBundle("example.org", "root2"));
+  world.Publish();
+  REQUIRE(updates.size() == 2);
+  CHECK(AsText(*updates[1].holdings->bundles.at(Td())) == "root2");
+  world.cache.SetEntries({world.db});
+  world.Publish();
+  REQUIRE(updates.size() == 3);
+  REQUIRE_ERROR(updates[2].status, Code::kPermissionDenied, "no identity issued");
+}
+
+TEST_CASE("a stream of holdings opens while there is a bundle and no SVID yet") {
+  World world;
+  world.cache.SetEntries({MakeEntry("4-new", "/new", {Uid(4000)})});
+  world.Publish();
+  std::vector<Update> updates;
+  const Hub::Opened opened = world.Open(4000, updates, Topic::kHoldings);
+  REQUIRE(opened.subscription != nullptr);
+  CHECK(opened.first.holdings->identities.empty());
+  CHECK(opened.first.holdings->bundles.size() == 1);
+}
+
 TEST_CASE("WL-20 the stream of a workload whose last identity goes is ended") {
   World world;
   world.Publish();

@@ -40,6 +40,20 @@ X509SVIDResponse Parse(const View& view) {
   return response;
 }
 
+TEST_CASE("holdings are what the messages hold: living SVIDs in order, own and federated bundles") {
+  World world;
+  const View view = world.Of({Uid(1000), {"unix", "path:/bin/api"}});
+  REQUIRE(view.holdings != nullptr);
+  REQUIRE(view.holdings->identities.size() == 2);
+  CHECK(view.holdings->identities[0]->entry.id == "1-web");
+  CHECK(view.holdings->trust_domain == Td());
+  REQUIRE(view.holdings->bundles.size() == 2);
+  CHECK(AsText(*view.holdings->bundles.at(Td("other.org"))) == "theirs");
+  CHECK(world.Of({Uid(1000)}).holdings->bundles.size() == 1);
+  CHECK(world.Of({Uid(1000)}, seconds(200)).holdings->identities.empty());
+  CHECK(world.Of({Uid(3000)}).holdings == nullptr);
+}
+
 TEST_CASE(
     "WL-12 WL-13 a workload gets every identity whose selectors it has, complete, and no other") {
   World world;
