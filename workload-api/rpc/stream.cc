@@ -28,10 +28,21 @@ void StreamCounts::Leave(const std::string& account) {
 }
 
 Stream::Stream(std::shared_ptr<WorkloadApi::Shared> shared, std::shared_ptr<const Door> door,
-               std::shared_ptr<rpc::Call> call, svids::Topic topic)
-    : shared_(std::move(shared)), door_(std::move(door)), call_(std::move(call)), topic_(topic) {}
+               std::shared_ptr<rpc::Call> call, std::shared_ptr<StreamWriter> writer)
+    : shared_(std::move(shared)),
+      door_(std::move(door)),
+      call_(std::move(call)),
+      writer_(std::move(writer)) {}
 
 void Stream::Begin() { Wake(); }
+
+void Stream::WriteAgain() {
+  {
+    const std::lock_guard lock(mutex_);
+    repeat_ = true;
+  }
+  Wake();
+}
 
 void Stream::Wake() {
   {
@@ -103,6 +114,7 @@ bool Stream::IsSameCaller(const attestor::AttestedWorkload& workload) {
 }
 
 void Stream::Serve(const attestor::AttestedWorkload& workload) {
+  writer_->Attested(workload);
   if (subscribed_ && *subscribed_ == workload.selectors) {
     WriteNewest();
   } else {
@@ -122,19 +134,20 @@ void Stream::Subscribe(const attestor::AttestedWorkload& workload) {
     outdated.swap(pending_);
     deliveries.swap(deliveries_);
   }
-  svids::Hub::Opened opened = shared_->hub.Subscribe(
-      workload.selectors, topic_, [weak = weak_from_this(), number](const svids::Update& update) {
-        if (const auto self = weak.lock()) {
-          self->Take(number, update);
-        }
-      });
+  svids::Hub::Opened opened =
+      shared_->hub.Subscribe(workload.selectors, writer_->topic(),
+                             [weak = weak_from_this(), number](const svids::Update& update) {
+                               if (const auto self = weak.lock()) {
+                                 self->Take(number, update);
+                               }
+                             });
   if (opened.subscription == nullptr) {
     LogRefusal(workload, opened.first.status);
     Finish(opened.first.status);
     return;
   }
   subscribed_ = workload.selectors;
-  written_version_ = 0;
+  written_ = {};
   {
     const std::lock_guard lock(mutex_);
     if (!over_) {
@@ -177,27 +190,24 @@ void Stream::Take(std::uint64_t subscription, const svids::Update& update) {
 void Stream::WriteNewest() {
   std::optional<svids::Update> update;
   std::vector<std::shared_ptr<void>> deliveries;  // let go at the end: then the update is written
+  bool repeat = false;
   {
     const std::lock_guard lock(mutex_);
     update.swap(pending_);
     deliveries.swap(deliveries_);
+    repeat = std::exchange(repeat_, false);
   }
-  if (update) {
+  if (update && update->version > written_.version) {
     Write(*update);
+  } else if (repeat) {
+    writer_->Write(written_);
   }
 }
 
 void Stream::Write(const svids::Update& update) {
-  if (update.version <= written_version_) {
-    return;
-  }
-  written_version_ = update.version;
-  // A new subscription may give what the former one gave.
-  if (written_ != nullptr && *written_ == *update.message) {
-    return;
-  }
-  written_ = update.message;
-  call_->WriteLatest(update.message);
+  written_ = update;
+  written_.delivery = nullptr;
+  writer_->Write(written_);
 }
 
 void Stream::KeepWatch(const attestor::AttestedWorkload::Watch& watch) {
@@ -228,6 +238,22 @@ void Stream::Over() {
   pending.swap(pending_);
   deliveries.swap(deliveries_);
   watch.swap(watch_);
+}
+
+std::optional<std::string> Admit(WorkloadApi::Shared& shared, const Door& door, rpc::Call& call) {
+  const rpc::PeerProcess* const process = call.info().peer->process.get();
+  if (process == nullptr) {
+    call.Finish({Code::kPermissionDenied, "identities are served on a Unix socket alone"});
+    return std::nullopt;
+  }
+  const bool by_uid = door.account.empty();
+  std::string account = by_uid ? "uid:" + std::to_string(process->uid) : "door:" + door.account;
+  if (!shared.counts.Enter(account)) {
+    call.Finish({Code::kResourceExhausted, by_uid ? "too many open streams of this user"
+                                                  : "too many open streams on this socket"});
+    return std::nullopt;
+  }
+  return account;
 }
 
 }  // namespace signet::agent_rpc

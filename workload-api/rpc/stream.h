@@ -31,7 +31,19 @@ class StreamCounts {
   std::map<std::string, std::size_t> by_account_;
 };
 
-/// Stream is one open stream of the Workload API.
+/// StreamWriter turns the states that a stream gets into messages. It is called on the pool, for
+/// one state at a time, and must not call the stream.
+class StreamWriter {
+ public:
+  virtual ~StreamWriter() = default;
+  /// topic is what the stream has to hear of.
+  virtual svids::Topic topic() const = 0;
+  /// Attested tells who is calling, before each state.
+  virtual void Attested(const attestor::AttestedWorkload&) {}
+  virtual void Write(const svids::Update& state) = 0;
+};
+
+/// Stream is one open stream of a service that gives callers what they are entitled to.
 ///
 ///   opened (event loop) → attested (pool) ─┬→ facts are missing: waits for them, holds no thread
 ///                                          └→ subscribed → first state
@@ -45,10 +57,13 @@ class StreamCounts {
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   Stream(std::shared_ptr<WorkloadApi::Shared> shared, std::shared_ptr<const Door> door,
-         std::shared_ptr<rpc::Call> call, svids::Topic topic);
+         std::shared_ptr<rpc::Call> call, std::shared_ptr<StreamWriter> writer);
 
   /// Begin queues the first attestation.
   void Begin();
+  /// WriteAgain has the newest state written once more, after another attestation: the caller has
+  /// asked for something else. Begin must have been called.
+  void WriteAgain();
   /// Over ends it: the caller has gone, or the call was finished. Event loop.
   void Over();
 
@@ -70,18 +85,18 @@ class Stream : public std::enable_shared_from_this<Stream> {
   const std::shared_ptr<WorkloadApi::Shared> shared_;
   const std::shared_ptr<const Door> door_;
   const std::shared_ptr<rpc::Call> call_;
-  const svids::Topic topic_;
+  const std::shared_ptr<StreamWriter> writer_;
 
   // Of the running task alone.
   std::optional<std::string> anchor_;  ///< of the first attestation
   std::optional<std::vector<spiffe::Selector>> subscribed_;
-  std::uint64_t written_version_ = 0;
-  std::shared_ptr<const std::string> written_;
+  svids::Update written_;
 
   std::mutex mutex_;
   bool over_ = false;
-  bool busy_ = false;   ///< a task is queued or running
-  bool again_ = false;  ///< something came up since it began
+  bool busy_ = false;    ///< a task is queued or running
+  bool again_ = false;   ///< something came up since it began
+  bool repeat_ = false;  ///< the newest state is to be written even if it was
   std::uint64_t subscription_number_ = 0;
   std::optional<svids::Update> pending_;
   std::vector<std::shared_ptr<void>> deliveries_;  ///< of updates that `pending_` has replaced
@@ -89,12 +104,16 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::shared_ptr<void> watch_;
 };
 
-/// Shared is what all streams of one WorkloadApi use.
+/// Shared is what all streams on one WorkloadApi's sockets use.
 struct WorkloadApi::Shared {
   svids::Hub& hub;
   Logger& logger;
   StreamCounts counts;
   WorkerPool& pool;  ///< a stream has at most one task queued or running, so it cannot overflow
 };
+
+/// Admit counts one more stream of the caller's account, which the caller of Admit gives back with
+/// StreamCounts::Leave. Without an account the call was refused and is finished.
+std::optional<std::string> Admit(WorkloadApi::Shared& shared, const Door& door, rpc::Call& call);
 
 }  // namespace signet::agent_rpc

@@ -1,5 +1,6 @@
 #include "workload-api/rpc/workload_api.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,27 @@ constexpr std::string_view kService = "/SpiffeWorkloadAPI/";
 constexpr std::string_view kSecurityHeader = "workload.spiffe.io";
 
 std::string Method(std::string_view name) { return std::string(kService) + std::string(name); }
+
+/// LatestWriter writes the whole state, ready made: an older one that nobody has read is replaced.
+class LatestWriter final : public StreamWriter {
+ public:
+  LatestWriter(std::shared_ptr<rpc::Call> call, svids::Topic topic)
+      : call_(std::move(call)), topic_(topic) {}
+  svids::Topic topic() const override { return topic_; }
+  void Write(const svids::Update& state) override {
+    // A new subscription may give what the former one gave.
+    if (written_ != nullptr && *written_ == *state.message) {
+      return;
+    }
+    written_ = state.message;
+    call_->WriteLatest(state.message);
+  }
+
+ private:
+  const std::shared_ptr<rpc::Call> call_;
+  const svids::Topic topic_;
+  std::shared_ptr<const std::string> written_;
+};
 
 /// StreamHandler ties a Stream to its call's life.
 class StreamHandler final : public rpc::CallHandler {
@@ -34,35 +56,25 @@ class StreamHandler final : public rpc::CallHandler {
   const std::string account_;
 };
 
-std::string AccountOf(const Door& door, const rpc::PeerProcess& process) {
-  return door.account.empty() ? "uid:" + std::to_string(process.uid) : "door:" + door.account;
-}
-
 template <class Request>
 rpc::HandlerFactory Fetch(const std::shared_ptr<WorkloadApi::Shared>& shared,
                           const std::shared_ptr<const Door>& door, svids::Topic topic) {
   return rpc::ServerStream([shared, door, topic](
                                std::shared_ptr<rpc::Call> call,
                                std::string_view raw) -> std::unique_ptr<rpc::CallHandler> {
-    const rpc::PeerProcess* const process = call->info().peer->process.get();
     Request request;
-    if (process == nullptr || !request.ParseFromArray(raw.data(), static_cast<int>(raw.size()))) {
-      call->Finish(process == nullptr
-                       ? rpc::RpcStatus{Code::kPermissionDenied,
-                                        "the Workload API is served on a Unix socket alone"}
-                       : rpc::RpcStatus{Code::kInvalidArgument, "request message does not parse"});
+    if (!request.ParseFromArray(raw.data(), static_cast<int>(raw.size()))) {
+      call->Finish({Code::kInvalidArgument, "request message does not parse"});
       return nullptr;
     }
-    std::string account = AccountOf(*door, *process);
-    if (!shared->counts.Enter(account)) {
-      call->Finish({Code::kResourceExhausted, door->account.empty()
-                                                  ? "too many open streams of this user"
-                                                  : "too many open streams on this socket"});
+    std::optional<std::string> account = Admit(*shared, *door, *call);
+    if (!account) {
       return nullptr;
     }
-    auto stream = std::make_shared<Stream>(shared, door, call, topic);
+    auto stream =
+        std::make_shared<Stream>(shared, door, call, std::make_shared<LatestWriter>(call, topic));
     stream->Begin();
-    return std::make_unique<StreamHandler>(shared, std::move(stream), std::move(account));
+    return std::make_unique<StreamHandler>(shared, std::move(stream), *std::move(account));
   });
 }
 
@@ -104,6 +116,9 @@ void WorkloadApi::AddTo(rpc::MethodTable& methods, Door door) {
   }
   for (const std::string_view name : {"FetchWITSVID", "FetchWITBundles"}) {
     methods.Add(Method(name), Unimplemented("WIT-SVIDs"));
+  }
+  for (const Registrar& registrar : beside_) {
+    registrar(methods, shared_door);
   }
 }
 

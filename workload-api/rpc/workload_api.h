@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "attestor/workload/attestor.h"
 #include "core/base/log.h"
@@ -40,17 +43,25 @@ class WorkloadApi {
   WorkloadApi(const WorkloadApi&) = delete;
   WorkloadApi& operator=(const WorkloadApi&) = delete;
 
+  /// Beside has another service registered wherever this one is, for the same callers; before the
+  /// first AddTo.
+  using Registrar = std::function<void(rpc::MethodTable&, const std::shared_ptr<const Door>&)>;
+  void Beside(Registrar registrar) { beside_.push_back(std::move(registrar)); }
+
   /// AddTo registers the methods for callers that the attestor of the constructor judges.
   void AddTo(rpc::MethodTable& methods);
   /// AddTo registers them for a door. Threads and limits are shared by all. Any thread.
   void AddTo(rpc::MethodTable& methods, Door door);
 
   struct Shared;
+  /// shared lets another service attest and count its streams with these.
+  const std::shared_ptr<Shared>& shared() const { return shared_; }
 
  private:
   std::unique_ptr<WorkerPool> pool_;
   std::shared_ptr<Shared> shared_;
   const std::shared_ptr<const Door> main_;
+  std::vector<Registrar> beside_;
 };
 
 /// RequireSecurityHeader refuses calls to the Workload API without exactly one `workload.spiffe.io:
