@@ -21,7 +21,8 @@ namespace {
 struct Served {
   Served() {
     rpc::MethodTable methods;
-    rpc::AddHealth(methods, [this] { return healthy.load(); });
+    rpc::AddHealth(methods, [this] { return healthy.load(); },
+                   {{"part", [this] { return part_healthy.load(); }}});
     rpc::AddReflection(methods, {"grpc.health.v1.Health"});
     rpc::ServerOptions options{.loops = 1, .clock = &clock};
     options.listeners.push_back({.unix_path = dir.File("s"), .methods = std::move(methods)});
@@ -48,6 +49,7 @@ struct Served {
   }
 
   std::atomic<bool> healthy{true};
+  std::atomic<bool> part_healthy{true};
   TempDir dir;
   RealClock clock;
   std::unique_ptr<rpc::Server> server;
@@ -66,7 +68,7 @@ std::vector<std::string> FileNames(const Reply& reply) {
 
 }  // namespace
 
-TEST_CASE("health answers for the whole server and refuses questions for one service") {
+TEST_CASE("health answers for the whole server and for services that are named, no other") {
   Served served;
   HealthResponse response;
   REQUIRE(response.ParseFromString(served.Check("").Messages().at(0)));
@@ -75,6 +77,15 @@ TEST_CASE("health answers for the whole server and refuses questions for one ser
   REQUIRE(response.ParseFromString(served.Check("").Messages().at(0)));
   CHECK(response.status() == HealthResponse::NOT_SERVING);
   CHECK(served.Check("some.Service").grpc_status() == 3);
+
+  REQUIRE(response.ParseFromString(served.Check("part").Messages().at(0)));
+  CHECK(response.status() == HealthResponse::SERVING);
+  served.healthy = true;
+  served.part_healthy = false;
+  REQUIRE(response.ParseFromString(served.Check("part").Messages().at(0)));
+  CHECK(response.status() == HealthResponse::NOT_SERVING);
+  REQUIRE(response.ParseFromString(served.Check("").Messages().at(0)));
+  CHECK(response.status() == HealthResponse::SERVING);
   CHECK(served.client->Call("/grpc.health.v1.Health/Watch", "").grpc_status() == 12);
   CHECK(served.client->Call("/grpc.health.v1.Health/Check", "\xff").grpc_status() == 13);
 }
