@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -37,11 +38,13 @@ class FakeCall final : public rpc::Call {
     }
     changed_.notify_all();
   }
-  std::size_t queued_bytes() const override { return 0; }
+  std::size_t queued_bytes() const override { return unread; }
   bool over() const override {
     const std::lock_guard lock(mutex_);
     return status_.has_value();
   }
+
+  std::atomic<std::size_t> unread = 0;  ///< what queued_bytes answers
 
   /// WaitFinished waits for the pool and gives the status; without one in 20 s it is UNKNOWN.
   rpc::RpcStatus WaitFinished() {
