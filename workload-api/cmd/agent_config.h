@@ -12,6 +12,7 @@
 #include "core/spiffe/trust_domain.h"
 #include "workload-api/cmd/k8s_attestor_config.h"
 #include "workload-api/cmd/kubernetes_config.h"
+#include "workload-api/sds/options.h"
 
 namespace signet::agent_cmd {
 
@@ -34,7 +35,9 @@ struct AgentConfig {
   std::optional<K8sAttestorConfig> k8s_attestor = {};  ///< none: pods mean nothing to the agent
   std::optional<K8sPsatConfig> k8s_psat = {};          ///< none: join tokens
   std::optional<CsiConfig> csi = {};                   ///< none: no sockets of pods' own
-  LogOptions log = {};                                 ///< for whoever makes the logger
+  bool disable_sds_api = false;
+  sds::Options sds = {};
+  LogOptions log = {};  ///< for whoever makes the logger
 };
 
 }  // namespace signet::agent_cmd

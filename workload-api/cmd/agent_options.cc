@@ -10,6 +10,7 @@
 #include "core/config/option_checks.h"
 #include "workload-api/cmd/k8s_attestor_options.h"
 #include "workload-api/cmd/kubernetes_options.h"
+#include "workload-api/cmd/sds_options.h"
 
 namespace signet::agent_cmd {
 namespace {
@@ -176,8 +177,6 @@ void AddUnsupported(std::vector<Option>& out) {
       {"agent.log_selectors", "remove it"},
       {"agent.log_source_location", "remove it"},
       {"agent.disable_workload_api", "remove it"},
-      {"agent.disable_sds_api", "remove it"},
-      {"agent.sds", "remove it"},
       {"agent.profiling_enabled", "remove it"},
       {"agent.profiling_port", "remove it"},
       {"agent.profiling_freq", "remove it"},
@@ -197,6 +196,7 @@ std::vector<Option> MakeOptions() {
   AddTrustOptions(options);
   AddPluginOptions(options);
   std::ranges::move(K8sAttestorOptions(), std::back_inserter(options));
+  std::ranges::move(SdsOptions(), std::back_inserter(options));
   std::ranges::move(KubernetesOptions(), std::back_inserter(options));
   AddUnsupported(options);
   return options;
@@ -204,7 +204,7 @@ std::vector<Option> MakeOptions() {
 
 // CheckTogether finds what no single option shows.
 std::vector<std::string> CheckTogether(const config::Values& values) {
-  std::vector<std::string> problems;
+  std::vector<std::string> problems = CheckSdsOptions(values);
   const auto at = [&](std::string_view path) {
     return values.cells.find(path)->second.place + ": " + std::string(path) + ": ";
   };
@@ -261,6 +261,8 @@ Result<AgentConfig> FromValues(const config::Values& values) {
   out.csi = ReadCsi(values, Variable, HostName());
   SIGNET_TRY_ASSIGN(out.log.level, ParseLogLevel(values.String("agent.log_level")));
   out.log.json = values.String("agent.log_format") == "json";
+  out.disable_sds_api = values.Bool("agent.disable_sds_api");
+  out.sds = ReadSdsOptions(values);
   out.log.file = values.String("agent.log_file");
   return out;
 }

@@ -8,6 +8,7 @@
 #include "core/config/paths.h"
 #include "core/config/schema.h"
 #include "workload-api/cmd/received_svids.h"
+#include "workload-api/cmd/sds_command.h"
 #include "workload.pb.h"
 
 namespace signet::agent_cmd {
@@ -141,6 +142,15 @@ Status Healthcheck(const ApiWorld& world, const config::FlagValues& flags, confi
   return {};
 }
 
+Status ListSecretStreams(const ApiWorld& world, const config::FlagValues& flags, config::Io& io) {
+  const std::string output = flags.Get("output");
+  if (output != "pretty" && output != "json") {
+    return InvalidArgument("-output expects \"pretty\" or \"json\"");
+  }
+  SIGNET_TRY_ASSIGN(const auto client, Connect(world, flags));
+  return ShowSecretStreams(*client, world.clock.Now(), output == "json", io.out);
+}
+
 }  // namespace
 
 std::vector<config::Command> ApiCommands(const ApiWorld& world) {
@@ -170,6 +180,11 @@ std::vector<config::Command> ApiCommands(const ApiWorld& world) {
        "Shows this process's X509-SVIDs at every change, until it is interrupted.",
        {kSocketFlag},
        bind(Watch)},
+      {"api sds",
+       "Shows the open SDS streams, what each has and what it refused: all to root and the agent's "
+       "user, to others their own.",
+       {kSocketFlag, {.name = "output", .help = "pretty or json.", .default_value = "pretty"}},
+       bind(ListSecretStreams)},
   };
 }
 

@@ -17,8 +17,8 @@ struct ApiWorld {
   std::function<bool()> pause;
 };
 
-/// ApiCommands lists the commands that talk to a running agent: api fetch x509, api watch and
-/// healthcheck. The clock must outlive them.
+/// ApiCommands lists the commands that talk to a running agent: api fetch x509, api watch, api sds
+/// and healthcheck. The clock must outlive them.
 std::vector<config::Command> ApiCommands(const ApiWorld& world);
 
 }  // namespace signet::agent_cmd

@@ -20,6 +20,7 @@
 #include "workload-api/cmd/csi_driver.h"
 #include "workload-api/manager/manager.h"
 #include "workload-api/rpc/workload_api.h"
+#include "workload-api/sds/service.h"
 #include "workload-api/upstream/grpc_upstream.h"
 
 namespace signet::agent_cmd {
@@ -80,6 +81,7 @@ class Agent final : public RunningAgent {
     ticker_.reset();
     csi_.reset();
     server_.reset();
+    sds_.reset();
     api_.reset();
   }
 
@@ -156,13 +158,28 @@ class Agent final : public RunningAgent {
     rpc::ListenerOptions listener{.unix_path = config_.socket_path,
                                   .unix_mode = kSocketMode,
                                   .interceptor = agent_rpc::RequireSecurityHeader()};
+    ServeSecrets(listener.methods);
     api_->AddTo(listener.methods);
-    rpc::AddHealth(listener.methods, [this] { return Ready(); });
     rpc::AddReflection(listener.methods, {"SpiffeWorkloadAPI"});
     rpc::ServerOptions options{.loops = 1, .clock = &world_.clock, .logger = &world_.logger};
     options.listeners.push_back(std::move(listener));
     SIGNET_TRY_ASSIGN(server_, rpc::Server::Start(std::move(options)));
     return {};
+  }
+
+  /// A client that refuses its secrets is no reason to restart the agent: the service alone is told
+  /// to be unwell.
+  void ServeSecrets(rpc::MethodTable& methods) {
+    std::map<std::string, std::function<bool()>> services;
+    if (!config_.disable_sds_api) {
+      sds_ = std::make_unique<sds::SecretDiscovery>(
+          *api_, config_.sds, sds::SecretDiscovery::World{world_.clock, world_.random});
+      api_->Beside([this](rpc::MethodTable& table, const auto& door) { sds_->AddTo(table, door); });
+      sds_->AddListTo(methods);
+      services[sds::SecretDiscovery::kService] = [this] { return sds_->refusals() == 0; };
+    }
+    rpc::AddHealth(
+        methods, [this] { return Ready(); }, std::move(services));
   }
 
   /// ServePods opens sockets of pods' own, if that is on.
@@ -195,6 +212,7 @@ class Agent final : public RunningAgent {
   std::unique_ptr<upstream::StoppableUpstream> upstream_;
   std::unique_ptr<manager::Manager> manager_;
   std::unique_ptr<agent_rpc::WorkloadApi> api_;
+  std::unique_ptr<sds::SecretDiscovery> sds_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<csi::Driver> csi_;
   std::unique_ptr<Ticker> ticker_;

@@ -8,6 +8,7 @@
 #include <future>
 
 #include "core/config/socket_probe.h"
+#include "signet/api/agent/v1/secret_streams.pb.h"
 #include "workload.grpc.pb.h"
 
 namespace signet::agent_cmd {
@@ -52,30 +53,42 @@ class GrpcWorkloadClient final : public WorkloadClient {
 
   Status Healthy() override {
     constexpr int kServing = 1;
-    constexpr auto kTimeout = std::chrono::seconds(10);
-    grpc::ClientContext context;
-    context.set_deadline(DeadlineAfter(kTimeout));
-    grpc::GenericStub stub(channel_);
     // grpc.health.v1's messages on the wire: the request's service is "", the response's status is
     // an enum in field 1, which Int32Value reads.
-    grpc::Slice empty;
-    const grpc::ByteBuffer request(&empty, 1);
-    grpc::ByteBuffer answer;
-    std::promise<grpc::Status> done;
-    stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request, &answer,
-                   [&done](grpc::Status status) { done.set_value(std::move(status)); });
-    SIGNET_TRY(FromGrpc(done.get_future().get()));
-    grpc::Slice bytes;
     google::protobuf::Int32Value value;
-    if (!answer.DumpToSingleSlice(&bytes).ok() ||
-        !value.ParseFromArray(bytes.begin(), static_cast<int>(bytes.size())) ||
-        value.value() != kServing) {
+    SIGNET_TRY(Ask("/grpc.health.v1.Health/Check", value));
+    if (value.value() != kServing) {
       return Unavailable("it answers but does not serve yet; see its log");
     }
     return {};
   }
 
+  Status ListSecretStreams(api::agent::v1::ListStreamsResponse& response) override {
+    return Ask("/signet.api.agent.v1.SecretStreams/ListStreams", response);
+  }
+
  private:
+  /// Ask makes a unary call with an empty request.
+  Status Ask(const char* method, google::protobuf::MessageLite& response) {
+    constexpr auto kTimeout = std::chrono::seconds(10);
+    grpc::ClientContext context;
+    context.set_deadline(DeadlineAfter(kTimeout));
+    grpc::GenericStub stub(channel_);
+    grpc::Slice empty;
+    const grpc::ByteBuffer request(&empty, 1);
+    grpc::ByteBuffer answer;
+    std::promise<grpc::Status> done;
+    stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &answer,
+                   [&done](grpc::Status status) { done.set_value(std::move(status)); });
+    SIGNET_TRY(FromGrpc(done.get_future().get()));
+    grpc::Slice bytes;
+    if (!answer.DumpToSingleSlice(&bytes).ok() ||
+        !response.ParseFromArray(bytes.begin(), static_cast<int>(bytes.size()))) {
+      return Internal("the agent's answer does not parse");
+    }
+    return {};
+  }
+
   std::shared_ptr<grpc::Channel> channel_;
 };
 

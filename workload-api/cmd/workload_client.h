@@ -9,6 +9,10 @@
 
 class X509SVIDResponse;  // workload.proto has no package
 
+namespace signet::api::agent::v1 {
+class ListStreamsResponse;
+}
+
 namespace signet::agent_cmd {
 
 /// WorkloadClient calls an agent's Workload API socket for the `api` commands, which see this
@@ -22,6 +26,8 @@ class WorkloadClient {
                            const std::function<bool(const X509SVIDResponse&)>& receive) = 0;
   /// Healthy asks the health service; UNAVAILABLE says why not.
   virtual Status Healthy() = 0;
+  /// ListSecretStreams asks for the open SDS streams; UNIMPLEMENTED if the agent has SDS off.
+  virtual Status ListSecretStreams(api::agent::v1::ListStreamsResponse& response) = 0;
 };
 
 /// ConnectAgent opens an agent's Unix socket. UNAVAILABLE or PERMISSION_DENIED says which socket

@@ -72,7 +72,7 @@ TEST_CASE("all problems of a file come in one run, and none shows the token") {
     "join_token_file": "/t",
     "insecure_bootstrap": true,
     "trust_bundle_path": "/b",
-    "sds": {"default_svid_name": "x"},
+    "sds": {"default_bundle_name": "ALL"},
     "experimental": {"sync_intervall": "5s"}
   },
   "plugins": {
@@ -88,7 +88,7 @@ TEST_CASE("all problems of a file come in one run, and none shows the token") {
            "agent.json:6: agent.trust_bundle_format: expects",
            "agent.json:8: agent.join_token_file: agent.join_token is set too",
            "agent.json:9: agent.insecure_bootstrap: agent.trust_bundle_path is set too",
-           "agent.json:11: agent.sds: not supported yet",
+           "agent.json:11: agent.sds.default_bundle_name: one name cannot mean both",
            "agent.json:12: agent.experimental.sync_intervall: unknown key; did you mean "
            "\"sync_interval\"?",
            "agent.json:15: plugins.KeyManager.memory: not supported yet",
@@ -101,6 +101,34 @@ TEST_CASE("all problems of a file come in one run, and none shows the token") {
   }
   CHECK(std::count(text.begin(), text.end(), '\n') == 10);
   CHECK_THAT(text, !Catch::Contains("s3cr3t"));
+}
+
+TEST_CASE("SPIRE's block sds arrives, and ours in it") {
+  constexpr char kAgent[] = R"({"agent": {"trust_domain": "a", "server_address": "b",
+    "trust_bundle_path": "/b")";
+  const auto defaults = LoadText(kAgent + std::string("}}"));
+  REQUIRE_OK(defaults);
+  CHECK_FALSE(defaults->disable_sds_api);
+  CHECK(defaults->sds.default_svid_name == "default");
+  CHECK(defaults->sds.default_bundle_name == "ROOTCA");
+  CHECK(defaults->sds.default_all_bundles_name == "ALL");
+  CHECK_FALSE(defaults->sds.disable_spiffe_cert_validation);
+  CHECK_FALSE(defaults->sds.rootca_includes_federated);
+  CHECK(defaults->sds.system_roots_path.empty());
+  const auto all = LoadText(kAgent + std::string(R"(, "disable_sds_api": true, "sds": {
+    "default_svid_name": "me", "default_bundle_name": "null", "default_all_bundles_name": "ROOTCA",
+    "disable_spiffe_cert_validation": true, "rootca_includes_federated": true,
+    "system_roots_path": "/etc/roots.pem"}}})"));
+  REQUIRE_OK(all);
+  CHECK(all->disable_sds_api);
+  CHECK(all->sds.default_svid_name == "me");
+  CHECK(all->sds.default_bundle_name == "null");
+  CHECK(all->sds.default_all_bundles_name == "ROOTCA");
+  CHECK(all->sds.disable_spiffe_cert_validation);
+  CHECK(all->sds.rootca_includes_federated);
+  CHECK(all->sds.system_roots_path == "/etc/roots.pem");
+  REQUIRE_ERROR(LoadText(kAgent + std::string(R"(, "sds": {"system_roots_path": "roots.pem"}}})")),
+                Code::kInvalidArgument, "agent.sds.system_roots_path: expects an absolute path");
 }
 
 TEST_CASE("an agent without a bundle to trust says where to get one") {

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "core/base/files.h"
+#include "signet/api/agent/v1/secret_streams.pb.h"
 #include "tests/support/pki.h"
 #include "tests/support/result.h"
 #include "tests/support/temp_dir.h"
@@ -17,6 +18,7 @@ struct Agent {
   std::vector<X509SVIDResponse> responses = {};
   Status end = Unavailable("the agent ended the stream");
   Status health = {};
+  Result<signet::api::agent::v1::ListStreamsResponse> streams = Error{Code::kUnimplemented, "x"};
   int watches = 0;
   int pauses_left = 0;
   Duration timeout{};
@@ -37,6 +39,11 @@ class FakeClient final : public WorkloadClient {
     return agent_.end;
   }
   Status Healthy() override { return agent_.health; }
+  Status ListSecretStreams(signet::api::agent::v1::ListStreamsResponse& response) override {
+    SIGNET_TRY(agent_.streams);
+    response = *agent_.streams;
+    return {};
+  }
 
  private:
   Agent& agent_;
@@ -177,6 +184,57 @@ TEST_CASE("api watch prints every update and tries again when the stream ends") 
   }
   CHECK(updates == 4);
   CHECK_THAT(done.err, Catch::Contains("the agent ended the stream"));
+}
+
+signet::api::agent::v1::ListStreamsResponse Streams() {
+  signet::api::agent::v1::ListStreamsResponse response;
+  auto& stream = *response.add_streams();
+  stream.set_pid(17);
+  stream.set_uid(1000);
+  stream.set_node_id("edge\x1b[31m");
+  stream.set_variant("sotw");
+  stream.set_opened_at(1'790'000'000 - 90);
+  const auto add = [&](const char* name, const char* sent, const char* accepted) -> auto& {
+    auto& secret = *stream.add_secrets();
+    secret.set_name(name);
+    secret.set_sent(sent);
+    secret.set_accepted(accepted);
+    return secret;
+  };
+  add("ALL", "aa", "aa");
+  add("ROOTCA", "dd", "");
+  auto& refused = add("default", "bb", "");
+  refused.set_refused("bb");
+  refused.set_refusal("no \"key\"\n");
+  add("later", "", "");
+  return response;
+}
+
+TEST_CASE("api sds shows each stream's secrets, and what clients say cannot touch the terminal") {
+  Agent agent{.streams = Streams()};
+  const Outcome done = Run(agent, {"api", "sds"});
+  CHECK(done.code == 0);
+  CHECK(done.out ==
+        "Open SDS streams: 1\n\n"
+        "pid 17, uid 1000, node \"edge\\u001b[31m\", sotw, open for 90 s\n"
+        "  ALL: accepted aa\n"
+        "  ROOTCA: sent, not yet accepted dd\n"
+        "  default: refused bb: \"no \\\"key\\\"\\n\"\n"
+        "  later: not served; the agent's log says why\n"
+        "\n1 refused: the clients keep what they had before.\n");
+}
+
+TEST_CASE("api sds -output json has every field, and an agent without SDS says so") {
+  Agent agent{.streams = Streams()};
+  const auto json = nlohmann::json::parse(Run(agent, {"api", "sds", "-output", "json"}).out);
+  CHECK(json["streams"][0]["pid"] == 17);
+  CHECK(json["streams"][0]["opened_at"] == 1'790'000'000 - 90);
+  CHECK(json["streams"][0]["secrets"][2]["refused"] == "bb");
+  Agent without;
+  const Outcome done = Run(without, {"api", "sds"});
+  CHECK(done.code == 1);
+  CHECK_THAT(done.err, Catch::Contains("disable_sds_api"));
+  CHECK(Run(agent, {"api", "sds", "-output", "xml"}).code == 1);
 }
 
 TEST_CASE("healthcheck tells health by its exit code") {
