@@ -14,20 +14,27 @@ function(signet_test)
   if(NOT T_LABELS)
     set(T_LABELS fast)
   endif()
-  # ctest splits a name at ';' into parts that match no test and pass unseen.
   foreach(source ${T_SRCS})
     file(READ ${source} text)
+    # Only for who uses them: a path of this build tree in every command would keep ccache from sharing between trees.
+    if(text MATCHES "SIGNET_TEST_DATA|SIGNET_BINARY_DIR|core/crypto/vectors.h|kubelet/wire_pods.h")
+      set_property(SOURCE ${source} APPEND PROPERTY COMPILE_DEFINITIONS
+        SIGNET_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data" SIGNET_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    endif()
+    # ctest splits a name at ';' into parts that match no test and pass unseen.
     if(text MATCHES "TEST_CASE\\(\"[^\"]*;")
       message(FATAL_ERROR "${source}: a TEST_CASE name holds a ';', which ctest cannot pass on")
     endif()
   endforeach()
   add_executable(${T_NAME} ${T_SRCS})
   target_link_libraries(${T_NAME} PRIVATE test_support ${T_DEPS} signet_warnings)
+  if(SIGNET_SANITIZE MATCHES "undefined")
+    # Twice the time to compile a file full of assertions, to judge nothing but the assertions.
+    target_compile_options(${T_NAME} PRIVATE -fno-sanitize=undefined)
+  endif()
   if("fast" IN_LIST T_LABELS)
     add_dependencies(unit_tests ${T_NAME})
   endif()
-  target_compile_definitions(${T_NAME} PRIVATE SIGNET_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
-    SIGNET_BINARY_DIR="${CMAKE_BINARY_DIR}")
   # NoTests: a name that ctest mangles on its way (a semicolon in it) must fail and not pass as "no test matched".
   catch_discover_tests(${T_NAME} TEST_PREFIX "${T_NAME}: " EXTRA_ARGS --warn NoTests PROPERTIES LABELS "${T_LABELS}" TIMEOUT 120
     DISCOVERY_MODE PRE_TEST)
