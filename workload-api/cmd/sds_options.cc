@@ -43,6 +43,11 @@ std::vector<config::Option> SdsOptions() {
        .default_value = "false",
        .help = "default_bundle_name means all bundles, as Istio's proxies need it. Without the "
                "SPIFFE validator it still is the own bundle alone."},
+      {.path = "agent.sds.strict",
+       .type = Type::kBool,
+       .default_value = "false",
+       .help = "End a stream that asks for a name which cannot be served, as SPIRE's agent does. "
+               "Otherwise it stays open, and the name is served once it is there."},
       {.path = "agent.sds.system_roots_path",
        .help = "PEM file behind the name \"file-root:system\", which Istio's proxies ask for, e.g. "
                "/etc/ssl/certs/ca-certificates.crt.",
@@ -69,6 +74,7 @@ sds::Options ReadSdsOptions(const config::Values& values) {
       .default_all_bundles_name = values.String("agent.sds.default_all_bundles_name"),
       .disable_spiffe_cert_validation = values.Bool("agent.sds.disable_spiffe_cert_validation"),
       .rootca_includes_federated = values.Bool("agent.sds.rootca_includes_federated"),
+      .strict = values.Bool("agent.sds.strict"),
       .system_roots_path = values.String("agent.sds.system_roots_path"),
   };
 }

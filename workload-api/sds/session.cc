@@ -11,6 +11,18 @@ constexpr std::size_t kNonceBytes = 8;
 constexpr std::size_t kNamesInOneLine = 5;
 constexpr int kMaxMissingLines = 20;  // of one stream
 
+/// Shown lists the first of the missing names.
+std::string Shown(const Subscription::Next& next) {
+  std::string names;
+  for (std::size_t i = 0; i < next.missing.size() && i < kNamesInOneLine; ++i) {
+    names += (i == 0 ? "" : ", ") + next.missing[i].first;
+  }
+  if (next.missing.size() > kNamesInOneLine) {
+    names += " and " + std::to_string(next.missing.size() - kNamesInOneLine) + " more";
+  }
+  return names;
+}
+
 }  // namespace
 
 Session::Session(std::shared_ptr<rpc::Call> call, Variant variant, const World& world)
@@ -44,6 +56,12 @@ void Session::Write(const svids::Update& state) {
   const Subscription::Next next = subscription_.Advance(secrets, NewNonce());
   if (!next.missing.empty()) {
     LogMissing(next, secrets);
+    if (world_.shop.options.strict) {
+      call_->Finish(
+          {Code::kInvalidArgument, "workload is not authorized for the requested identities [" +
+                                       Shown(next) + "]; it could ask for " + secrets.Menu()});
+      return;
+    }
   }
   if (!next.empty()) {
     call_->Write(WriteAnswer(variant_, next.answer));
@@ -59,17 +77,12 @@ void Session::LogMissing(const Subscription::Next& next, Secrets& secrets) {
   if (++missing_logged_ > kMaxMissingLines) {
     return;
   }
-  std::string names;
-  for (std::size_t i = 0; i < next.missing.size() && i < kNamesInOneLine; ++i) {
-    names += (i == 0 ? "" : ", ") + next.missing[i].first;
-  }
-  if (next.missing.size() > kNamesInOneLine) {
-    names += " and " + std::to_string(next.missing.size() - kNamesInOneLine) + " more";
-  }
-  world_.logger.Info("SDS names that are not served; they will be once they are there",
+  world_.logger.Info(world_.shop.options.strict
+                         ? "SDS names that are not served; the stream ends"
+                         : "SDS names that are not served; they will be once they are there",
                      {{"workload", workload_},
                       {"node", client_.node_id},
-                      {"names", names},
+                      {"names", Shown(next)},
                       {"reason", next.missing.front().second},
                       {"could_ask", secrets.Menu()}});
 }

@@ -114,10 +114,11 @@ TEST_CASE("SPIRE's block sds arrives, and ours in it") {
   CHECK(defaults->sds.default_all_bundles_name == "ALL");
   CHECK_FALSE(defaults->sds.disable_spiffe_cert_validation);
   CHECK_FALSE(defaults->sds.rootca_includes_federated);
+  CHECK_FALSE(defaults->sds.strict);
   CHECK(defaults->sds.system_roots_path.empty());
   const auto all = LoadText(kAgent + std::string(R"(, "disable_sds_api": true, "sds": {
     "default_svid_name": "me", "default_bundle_name": "null", "default_all_bundles_name": "ROOTCA",
-    "disable_spiffe_cert_validation": true, "rootca_includes_federated": true,
+    "disable_spiffe_cert_validation": true, "rootca_includes_federated": true, "strict": true,
     "system_roots_path": "/etc/roots.pem"}}})"));
   REQUIRE_OK(all);
   CHECK(all->disable_sds_api);
@@ -126,6 +127,7 @@ TEST_CASE("SPIRE's block sds arrives, and ours in it") {
   CHECK(all->sds.default_all_bundles_name == "ROOTCA");
   CHECK(all->sds.disable_spiffe_cert_validation);
   CHECK(all->sds.rootca_includes_federated);
+  CHECK(all->sds.strict);
   CHECK(all->sds.system_roots_path == "/etc/roots.pem");
   REQUIRE_ERROR(LoadText(kAgent + std::string(R"(, "sds": {"system_roots_path": "roots.pem"}}})")),
                 Code::kInvalidArgument, "agent.sds.system_roots_path: expects an absolute path");

@@ -1,6 +1,7 @@
 #include "workload-api/sds/secrets.h"
 
 #include <fstream>
+#include <iterator>
 
 #include "core/crypto/hash.h"
 #include "core/crypto/pem.h"
@@ -9,6 +10,7 @@
 #include "tests/support/result.h"
 #include "tests/support/temp_dir.h"
 #include "tests/workload-api/sds/holdings.h"
+#include "workload-api/sds/subscription.h"
 
 namespace signet::sds {
 namespace {
@@ -235,6 +237,52 @@ TEST_CASE("who asks for all gets IDs, and the log can tell what a caller could a
   CHECK(world.Make().Menu() ==
         "default, ROOTCA, ALL, default#internal, spiffe://example.org/web, "
         "spiffe://example.org/api, spiffe://example.org, spiffe://other.org");
+}
+
+/// Recorded is a first request of an Istio proxy, byte for byte (tests/data/sds/istio/README.md).
+Ask Recorded(const std::string& name) {
+  std::ifstream file(std::string(SIGNET_TEST_DATA) + "/sds/istio/" + name + ".bin",
+                     std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  auto ask = ParseAsk(Variant::kSotw, bytes);
+  REQUIRE_OK(ask);
+  return *std::move(ask);
+}
+
+TEST_CASE("an Istio proxy's recorded requests get what its TLS contexts wait for") {
+  signet::test::TempDir dir;
+  const std::string roots = dir.path() + "/roots.pem";
+  std::ofstream(roots) << Pem(OtherCa().der());
+  World world;
+  world.options = {.rootca_includes_federated = true, .system_roots_path = roots};
+  SystemRoots system_roots(roots);
+  const auto answer = [&](const std::string& name) {
+    const Ask ask = Recorded(name);
+    REQUIRE(ask.client);
+    CHECK(ask.client->node_id ==
+          "sidecar~10.244.1.7~httpbin-7d4f8c9b5-x2x9p.default~default.svc.cluster.local");
+    Secrets secrets(world.holdings, *ask.client, {world.options, world.ticket_keys, system_roots});
+    Subscription subscription(Variant::kSotw);
+    const auto due = subscription.Take(ask);
+    REQUIRE_OK(due);
+    CHECK(*due);
+    return subscription.Advance(secrets, "nonce");
+  };
+  const auto secret = [&](const std::string& name) {
+    const auto next = answer(name);
+    REQUIRE(next.answer.items.size() == 1);
+    Envelope parsed;
+    REQUIRE(parsed.ParseFromString(*next.answer.items[0].resource.secret));
+    return parsed;
+  };
+  CHECK(secret("default").tls_certificate().certificate_chain().inline_bytes() ==
+        Pem(world.holdings.identities[0]->svid->chain));
+  CHECK(Validator(secret("ROOTCA")).trust_domains_size() == 2);
+  CHECK(PlainCa(secret("file-root-system")) == Pem(OtherCa().der()));
+  const auto file_cert = answer("file-cert");
+  CHECK(file_cert.answer.items.empty());
+  REQUIRE(file_cert.missing.size() == 1);
+  CHECK_THAT(file_cert.missing[0].second.message, Catch::Contains("Istio"));
 }
 
 }  // namespace

@@ -72,8 +72,8 @@ Names NamesIn(const std::string& message) {
 
 /// World has an identity for uid 1000 and one for uid 2000.
 struct World {
-  explicit World(agent_rpc::WorkloadApiOptions options = {})
-      : api(hub, attestor, logger, options), sds(api, {}, {clock, random}) {
+  explicit World(agent_rpc::WorkloadApiOptions options = {}, Options sds_options = {})
+      : api(hub, attestor, logger, options), sds(api, std::move(sds_options), {clock, random}) {
     cache.SetEntries({web, db});
     cache.PutSvid(web, RealSvid(OwnCa(), "spiffe://example.org/web"));
     cache.PutSvid(db, RealSvid(OwnCa(), "spiffe://example.org/db"));
@@ -222,6 +222,19 @@ TEST_CASE("an unknown name keeps the stream, is logged with what could be asked,
   const auto messages = call->WaitMessages(2);
   REQUIRE(messages.size() == 2);
   CHECK(NamesIn(messages[1]) == Names{"spiffe://example.org/api"});
+}
+
+TEST_CASE("where it is strict, a name that is not served ends its stream and says what would be") {
+  World world({}, {.strict = true});
+  const auto call = world.Open(kStream);
+  world.Send(call, Request({"default", "spiffe://example.org/db"}));
+  const rpc::RpcStatus status = call->WaitFinished();
+  CHECK(status.code == Code::kInvalidArgument);
+  CHECK_THAT(status.message, Catch::Contains("not authorized for the requested identities "
+                                             "[spiffe://example.org/db]") &&
+                                 Catch::Contains("spiffe://example.org/web"));
+  CHECK(call->WaitMessages(0).empty());
+  CHECK(world.Subscribe({"default"})->WaitMessages(1).size() == 1);
 }
 
 TEST_CASE("a workload that loses its last identity has its stream ended with PERMISSION_DENIED") {
