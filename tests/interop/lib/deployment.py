@@ -32,9 +32,11 @@ class Deployment:
         self.agent_binary = build / "workload-api/cmd/signet-agent"
         self.server_socket = folder / "server" / "api.sock"
         self.agent_socket = folder / "agent" / "api.sock"
+        self.authorizer_socket = folder / "agent" / "authz.sock"
+        self.agent_settings = {}  # of the agent's configuration, besides what every agent needs
         self.server_port = process.free_port()
         self.server = self.agent = None
-        self.created = set()
+        self.entries = {}
 
     @property
     def endpoint(self):
@@ -56,7 +58,7 @@ class Deployment:
         self.write("agent.json", {"agent": {
             "trust_domain": TRUST_DOMAIN, "server_address": "127.0.0.1", "server_port": self.server_port,
             "socket_path": str(self.agent_socket), "data_dir": str(self.folder / "agent/data"),
-            "trust_bundle_path": str(self.folder / "bundle.pem"), "join_token": token}})
+            "trust_bundle_path": str(self.folder / "bundle.pem"), "join_token": token, **self.agent_settings}})
         self.start_agent()
 
     def write(self, name, content):
@@ -92,12 +94,25 @@ class Deployment:
     def cli(self, *arguments):
         return process.run([self.server_binary, *arguments, "-socketPath", self.server_socket])
 
-    def register(self, workload):
-        """An entry by the kernel's word about the caller's uid."""
-        if workload.id not in self.created:
-            self.cli("entry", "create", "-spiffeID", workload.id, "-parentID", AGENT_ID, "-selector",
-                     f"unix:uid:{workload.uid}", "-x509SVIDTTL", self.svid_ttl)
-            self.created.add(workload.id)
+    def register(self, workload, **wanted):
+        """An entry by the kernel's word about the caller's uid. wanted: ttl, dns (names), federates (trust domains)."""
+        if workload.id not in self.entries:
+            made = json.loads(self.cli("entry", "create", *self._entry_flags(workload, wanted), "-output", "json"))
+            self.entries[workload.id] = {"id": made["results"][0]["entry"]["id"], "wanted": wanted}
+
+    def update(self, workload, **changes):
+        """Changes a workload's entry; the agent is told, and gets new certificates for it."""
+        entry = self.entries[workload.id]
+        entry["wanted"] = {**entry["wanted"], **changes}
+        self.cli("entry", "update", "-entryID", entry["id"], *self._entry_flags(workload, entry["wanted"]))
+
+    def _entry_flags(self, workload, wanted):
+        flags = ["-spiffeID", workload.id, "-parentID", AGENT_ID, "-selector", f"unix:uid:{workload.uid}",
+                 "-x509SVIDTTL", wanted.get("ttl", self.svid_ttl)]
+        for flag, values in (("-dns", wanted.get("dns", ())), ("-federatesWith", wanted.get("federates", ()))):
+            for value in values:
+                flags += [flag, value]
+        return flags
 
     def program(self, binary):
         """A copy that every uid may run: the cache and the build tree may be ours alone."""
