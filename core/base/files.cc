@@ -19,17 +19,15 @@ Code CodeOfErrno(int error) {
       return Code::kNotFound;
     case EACCES:
     case EPERM:
+    case EROFS:
       return Code::kPermissionDenied;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
       return Code::kResourceExhausted;
     default:
       return Code::kInternal;
   }
-}
-
-Error FileError(std::string_view what, const std::string& path, int error) {
-  return {CodeOfErrno(error), std::string(what) + " " + path + ": " + ErrnoText(error)};
 }
 
 std::string FolderOf(const std::string& path) {
@@ -46,6 +44,12 @@ Status SyncFolder(const std::string& folder) {
     return FileError("cannot sync folder", folder, errno);
   }
   return {};
+}
+
+}  // namespace
+
+Error FileError(std::string_view what, const std::string& path, int error) {
+  return {CodeOfErrno(error), std::string(what) + " " + path + ": " + ErrnoText(error)};
 }
 
 Status WriteAll(int fd, ByteView content, const std::string& path) {
@@ -89,8 +93,6 @@ Result<Bytes> ReadOpenFile(int fd, const std::string& path, std::size_t max_byte
     Append(content, ByteView(block, static_cast<std::size_t>(n)));
   }
 }
-
-}  // namespace
 
 std::string ErrnoText(int error) { return std::generic_category().message(error); }
 

@@ -28,6 +28,16 @@ Status MakeDirectory(const std::string& path, mode_t mode = 0700);
 /// CheckWritableDirectory fails with the folder's name and the reason if files cannot be made in it.
 Status CheckWritableDirectory(const std::string& path);
 
+/// FileError says that something could not be done with a file: "what path: why". Its code fits the errno value:
+/// NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED for a full disk or a quota, else INTERNAL.
+Error FileError(std::string_view what, const std::string& path, int error);
+
+/// WriteAll writes all of content to an open file; path is for the message.
+Status WriteAll(int fd, ByteView content, const std::string& path);
+
+/// ReadOpenFile reads an open regular file of at most max_bytes to its end; path is for the message.
+Result<Bytes> ReadOpenFile(int fd, const std::string& path, std::size_t max_bytes);
+
 /// ErrnoText gives the text of an errno value ("Permission denied").
 std::string ErrnoText(int error);
 

@@ -43,6 +43,15 @@ Result<Json> WriteX509(const spiffe::X509Authority& authority) {
   return jwk;
 }
 
+Result<Json> WriteX509Keys(const spiffe::Bundle& bundle) {
+  Json keys = Json::array();
+  for (const spiffe::X509Authority& authority : bundle.x509_authorities) {
+    SIGNET_TRY_ASSIGN(Json jwk, WriteX509(authority).Context("X.509 authority"));
+    keys.push_back(std::move(jwk));
+  }
+  return keys;
+}
+
 Result<Json> WriteJwt(const spiffe::JwtAuthority& authority) {
   if (authority.key_id.empty()) {
     return InvalidArgument("key has no id");
@@ -138,14 +147,14 @@ Result<std::uint64_t> UnsignedAt(const Json& object, const char* name, std::uint
   return member->get<std::uint64_t>();
 }
 
+std::string Dump(const Json& root) {
+  return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 Result<std::string> WriteBundleJson(const spiffe::Bundle& bundle) {
-  Json keys = Json::array();
-  for (const spiffe::X509Authority& authority : bundle.x509_authorities) {
-    SIGNET_TRY_ASSIGN(Json jwk, WriteX509(authority).Context("X.509 authority"));
-    keys.push_back(std::move(jwk));
-  }
+  SIGNET_TRY_ASSIGN(Json keys, WriteX509Keys(bundle));
   for (const spiffe::JwtAuthority& authority : bundle.jwt_authorities) {
     SIGNET_TRY_ASSIGN(Json jwk, WriteJwt(authority).Context("JWT authority"));
     keys.push_back(std::move(jwk));
@@ -154,7 +163,19 @@ Result<std::string> WriteBundleJson(const spiffe::Bundle& bundle) {
   if (bundle.refresh_hint_seconds > 0) {
     root["spiffe_refresh_hint"] = bundle.refresh_hint_seconds;
   }
-  return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return Dump(root);
+}
+
+Result<std::string> WriteBundleMapJson(const std::vector<spiffe::Bundle>& bundles) {
+  Json trust_domains = Json::object();
+  for (const spiffe::Bundle& bundle : bundles) {
+    if (bundle.x509_authorities.empty()) {
+      continue;
+    }
+    SIGNET_TRY_ASSIGN(Json keys, WriteX509Keys(bundle).Context(bundle.trust_domain.name()));
+    trust_domains[bundle.trust_domain.name()] = {{"keys", std::move(keys)}};
+  }
+  return Dump({{"trust_domains", std::move(trust_domains)}});
 }
 
 Result<spiffe::Bundle> ParseBundleJson(const spiffe::TrustDomain& trust_domain,

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
@@ -12,6 +13,13 @@ namespace signet::crypto {
 /// WriteBundleJson gives the SPIFFE JWK set (rows BUN-*, X509-29 … X509-32): published strictly.
 /// What the specification has no member for (taint, expiry) is not in it.
 Result<std::string> WriteBundleJson(const spiffe::Bundle& bundle);
+
+/// WriteBundleMapJson gives the SPIFFE bundle map that Envoy's SPIFFE validator (`trust_bundles`)
+/// and gRPC (proposal A87) read: for each trust domain its X.509 authorities, one certificate an
+/// entry, and nothing else, since one entry of another use makes them refuse the whole map. A trust
+/// domain without authorities is not in it for the same reason. Fails on what WriteBundleJson fails
+/// on.
+Result<std::string> WriteBundleMapJson(const std::vector<spiffe::Bundle>& bundles);
 
 /// ParseBundleJson reads it leniently, as the rows ask: an entry that is unknown or broken is
 /// dropped, the rest kept (BUN-06, BUN-10, X509-33, X509-34); missing `keys`, duplicate members,

@@ -68,7 +68,8 @@ std::string_view MarkerLabel(std::string_view line, std::string_view prefix) {
 }  // namespace
 
 std::string PemEncode(std::string_view label, ByteView content) {
-  const std::string base64 = Base64Encode(content);
+  std::string base64 = Base64Encode(content);
+  const Wipe wipe{base64};
   std::string out;
   out.reserve(base64.size() + base64.size() / kColumns + 2 * label.size() + 40);
   out.append(kBegin).append(label).append(kDashes).append("\n");

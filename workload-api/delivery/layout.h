@@ -52,14 +52,21 @@ struct FileSpec {
   Secret password = {};    ///< kPkcs12 only
 };
 
+/// kTrustDomainWord stands for a trust domain's name in the name of a kTrustDomainBundles file.
+inline constexpr std::string_view kTrustDomainWord = "{trust_domain}";
+
+/// ExpandName puts a trust domain's name where kTrustDomainWord is.
+std::string ExpandName(std::string_view name, std::string_view trust_domain);
+
 /// CheckFileName takes what is one component of a path: no '/', no NUL or control bytes, not "." or
 /// "..", not starting with ".." (those names are ours), at most 255 bytes.
 Status CheckFileName(std::string_view name);
 
 /// CheckFileSpecs judges what can be judged before there is an identity: names (and that none comes
-/// twice), modes (a key that others may read is refused; one that the group may read needs `group`
-/// to be set), "{trust_domain}" where it belongs, a password where one is needed. Users and groups
-/// must exist. INVALID_ARGUMENT names the file and the cure.
+/// twice), modes (a file that group or others may write to is refused, and a key that others may
+/// read; one that the group may read needs `group` to be set), "{trust_domain}" where it belongs, a
+/// password where one is needed. Users and groups must exist. INVALID_ARGUMENT names the file and
+/// the cure.
 Status CheckFileSpecs(const std::vector<FileSpec>& specs);
 
 /// RenderedFile is a file as it is to be on disk.
@@ -71,8 +78,9 @@ struct RenderedFile {
   gid_t gid = 0;
 };
 
-/// Render makes all files of a target. The same material gives the same bytes, PKCS#12 apart.
-/// `left_out` gets one line for each foreign root that a file cannot hold, and why.
+/// Render makes all files of a target. The same material gives the same bytes, PKCS#12 included.
+/// `left_out` gets one line for each foreign root or trust domain that a file cannot hold, and why.
+/// What is foreign never makes it fail.
 Result<std::vector<RenderedFile>> Render(const Material& material,
                                          const std::vector<FileSpec>& specs,
                                          std::vector<std::string>& left_out);
