@@ -328,6 +328,10 @@ TEST_CASE("a full disk is a clear error, and there is no leftover to fill it") {
     WARN("NOT PROVED: a full disk; it takes the right to mount a file system");
     return;
   }
+  struct Mounted {
+    ~Mounted() { ::umount2(path.c_str(), MNT_DETACH); }
+    const std::string path;
+  } const mounted{temp.path()};
   {
     auto dir = GenerationDir::Open(temp.File("tls"));
     REQUIRE_OK(dir);
@@ -342,5 +346,4 @@ TEST_CASE("a full disk is a clear error, and there is no leftover to fill it") {
     REQUIRE_OK(next);
     CHECK(ReadText(temp.File("tls/svid.key")) == "key 2");
   }
-  CHECK(::umount2(temp.path().c_str(), MNT_DETACH) == 0);
 }

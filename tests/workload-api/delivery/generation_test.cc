@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <functional>
@@ -216,6 +217,7 @@ TEST_CASE("readers see whole sets while a writer works and is killed") {
     const pid_t writer = ::fork();
     REQUIRE(writer >= 0);
     if (writer == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // also when a check of the reader ends the test
       auto dir = GenerationDir::Open(path);
       for (int i = 0; dir.ok(); ++i) {
         (void)dir->Publish(MakeFiles(i % 2 == 0 ? kSecond : kFirst));
