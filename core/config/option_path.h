@@ -22,8 +22,8 @@ std::string JoinPath(std::string_view parent, std::string_view key);
 /// SplitLast gives a path's parent ("" at the top) and its last key.
 std::pair<std::string, std::string> SplitLast(std::string_view path);
 
-/// SplitWildcard gives what stands before and after the "*" of a schema's path ("a.b", ".c" of
-/// "a.b.*.c"), or an empty first part if there is none.
+/// SplitWildcard gives what stands before and after the first "*" of a schema's path ("a.b", ".c"
+/// of "a.b.*.c"), or an empty first part if there is none.
 std::pair<std::string, std::string> SplitWildcard(std::string_view path);
 
 }  // namespace signet::config

@@ -34,10 +34,10 @@ std::string Cell(std::string_view text) {
   return out;
 }
 
-/// PathText writes the key that the file chooses as "<name>".
+/// PathText writes each key that the file chooses as "<name>".
 std::string PathText(const std::string& path) {
   const auto [before, after] = SplitWildcard(path);
-  return before.empty() ? path : before + ".<name>" + after;
+  return before.empty() ? path : PathText(before + ".<name>" + after);
 }
 
 std::string Code(std::string_view text) { return text.empty() ? "" : "`" + Cell(text) + "`"; }

@@ -123,13 +123,19 @@ class Loader {
 
   /// PathsOf gives an option's places in this file: one, or one for each name.
   Paths PathsOf(const Option& option) const {
-    const auto [before, after] = SplitWildcard(option.path);
-    if (before.empty()) {
-      return {option.path};
-    }
-    Paths paths;
-    for (const std::string& name : values_.Names(before)) {
-      paths.push_back(Values::PathOf(before, name) + after);
+    Paths paths = {option.path};
+    while (!SplitWildcard(paths.front()).first.empty()) {
+      Paths more;
+      for (const std::string& path : paths) {
+        const auto [before, after] = SplitWildcard(path);
+        for (const std::string& name : values_.Names(before)) {
+          more.push_back(Values::PathOf(before, name) + after);
+        }
+      }
+      if (more.empty()) {
+        return {};
+      }
+      paths = std::move(more);
     }
     return paths;
   }
@@ -138,18 +144,21 @@ class Loader {
   /// the path itself as far as the schema lacks it. A new name gets its defaults.
   std::string PatternOf(const std::string& path) {
     std::string pattern;
+    std::string place;
     for (const std::string& key : SplitPath(path)) {
       const std::string exact = JoinPath(pattern, key);
       const std::string any = JoinPath(pattern, "*");
       if (known_.count(any) != 0) {
-        AddName(pattern, NameOf(key));
+        AddName(any, place, NameOf(key));
       }
       pattern = known_.count(any) != 0 ? any : exact;
+      place = JoinPath(place, key);
     }
     return pattern;
   }
 
-  void AddName(const std::string& before, const std::string& name) {
+  /// AddName: `any` is the schema's path that ends with "*", `before` where the file names it.
+  void AddName(const std::string& any, const std::string& before, const std::string& name) {
     std::vector<std::string>& names = values_.names[before];
     if (std::find(names.begin(), names.end(), name) != names.end() || too_many_names_) {
       return;
@@ -162,8 +171,10 @@ class Loader {
     }
     names.push_back(name);
     for (const Option& option : schema_) {
-      if (SplitWildcard(option.path).first == before) {
-        SetDefault(option, Values::PathOf(before, name) + SplitWildcard(option.path).second);
+      const bool below = option.path == any || option.path.starts_with(any + ".");
+      const std::string after = below ? option.path.substr(any.size()) : "";
+      if (below && SplitWildcard(after).first.empty()) {
+        SetDefault(option, Values::PathOf(before, name) + after);
       }
     }
   }

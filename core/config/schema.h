@@ -21,8 +21,8 @@ enum class Type { kString, kInt, kBool, kDuration, kStringList, kBlock, kUnsuppo
 /// Option is one row of a program's schema table: parsing, defaults, flags, `--help`, validation
 /// and the reference page all come from it.
 struct Option {
-  /// Place in the file, e.g. "server.bind_port". One key may be "*" ("clusters.*.audience"): the
-  /// file chooses names there, and each name has such an option, with its default.
+  /// Place in the file, e.g. "server.bind_port". Keys may be "*" ("clusters.*.audience"): the file
+  /// chooses names there, and each name has such an option, with its default.
   std::string path;
   Type type = Type::kString;
   std::string default_value = {};  ///< as text; "" for none
@@ -47,7 +47,7 @@ class Values {
   const std::vector<std::string>& List(std::string_view path) const;
   /// Given: the path was set by file or flag, not by default; for a block: it is there.
   bool Given(std::string_view path) const;
-  /// Names lists what the file has chosen for "*" below a path, in its order.
+  /// Names lists what the file has chosen for "*" below a path of the file, in its order.
   std::vector<std::string> Names(std::string_view path) const;
   /// PathOf gives the path of a name's block: "clusters.prod" of "clusters" and "prod".
   static std::string PathOf(std::string_view path, const std::string& name);

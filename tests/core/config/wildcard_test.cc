@@ -77,8 +77,7 @@ server.json: clusters."a.b".secret: is required; set it in the file
 server.json: clusters.text.secret: is required; set it in the file)");
 }
 
-TEST_CASE(
-    "the same name in two objects of an array is one name") {
+TEST_CASE("the same name in two objects of an array is one name") {
   const std::string text = R"({"clusters": [{"prod": {"secret": "a"}}, {"prod": {"file": "f"}}]})";
   const auto values = LoadJson(text);
   REQUIRE_OK(values);
@@ -109,6 +108,51 @@ TEST_CASE("the reference page shows a name to choose") {
   CHECK_THAT(page, Catch::Contains("| `clusters.<name>.audience` | list of strings | "
                                    "`spire-server` |  | Its audience. |"));
   CHECK_THAT(page, Catch::Contains("| `clusters.<name>.old` | remove it |"));
+}
+
+const std::vector<Option>& NestedSchema() {
+  static const std::vector<Option> schema = {
+      {.path = "targets.*", .type = Type::kBlock, .help = "A place."},
+      {.path = "targets.*.dir", .required = true},
+      {.path = "targets.*.files.*.content", .help = "What it holds.", .required = true},
+      {.path = "targets.*.files.*.mode", .default_value = "0644", .help = "Its mode."},
+  };
+  return schema;
+}
+
+TEST_CASE("names that the file chooses may stand below each other") {
+  const auto values = LoadText(NestedSchema(), {"d.json", R"({"targets": {
+      "web": {"dir": "/a", "files": {"svid.pem": {"content": "chain"}, "key": {"content": "key", "mode": "0600"}}},
+      "db": {"dir": "/b", "files": {"svid.pem": {"content": "leaf"}}},
+      "idle": {"dir": "/c"}}})"},
+                               {});
+  REQUIRE_OK(values);
+  CHECK(values->Names("targets") == std::vector<std::string>{"web", "db", "idle"});
+  CHECK(values->Names("targets.web.files") == std::vector<std::string>{"svid.pem", "key"});
+  CHECK(values->Names("targets.db.files") == std::vector<std::string>{"svid.pem"});
+  CHECK(values->Names("targets.idle.files").empty());
+  const std::string web = Values::PathOf("targets.web.files", "svid.pem");
+  CHECK(values->String(web + ".content") == "chain");
+  CHECK(values->String(web + ".mode") == "0644");
+  CHECK(values->String("targets.web.files.key.mode") == "0600");
+  CHECK(values->String(Values::PathOf("targets.db.files", "svid.pem") + ".content") == "leaf");
+}
+
+TEST_CASE("what nested names require is asked of each of them") {
+  const auto values = LoadText(NestedSchema(), {"d.json", R"({"targets": {
+      "web": {"dir": "/a", "files": {"svid.pem": {"mode": "0600"}, "b": {"contents": "key"}}}, "db": {}}})"},
+                               {});
+  REQUIRE_FALSE(values.ok());
+  const std::string& text = values.error().message;
+  CHECK(text.find("targets.web.files.\"svid.pem\".content: is required") != std::string::npos);
+  CHECK(text.find("targets.web.files.b.contents: unknown key; did you mean \"content\"?") !=
+        std::string::npos);
+  CHECK(text.find("targets.db.dir: is required") != std::string::npos);
+}
+
+TEST_CASE("the reference shows each chosen name") {
+  CHECK(Reference("T", NestedSchema()).find("`targets.<name>.files.<name>.content`") !=
+        std::string::npos);
 }
 
 }  // namespace
