@@ -43,8 +43,12 @@ Result<X509Identity> BuildIdentity(const X509Message::Svid& wire) {
   return X509Identity{std::move(svid), std::move(key), wire.hint};
 }
 
-Result<std::shared_ptr<const crypto::TrustStore>> BuildTrustStore(
-    const spiffe::TrustDomain& trust_domain, ByteView concatenated) {
+/// AddBundle trusts a bundle, unless the trust domain has one already.
+Status AddBundle(const spiffe::TrustDomain& trust_domain, ByteView concatenated,
+                 X509Context& context) {
+  if (context.trust_stores.contains(trust_domain)) {
+    return {};
+  }
   spiffe::Bundle bundle{trust_domain};
   if (!concatenated.empty()) {
     SIGNET_TRY_ASSIGN(auto authorities, crypto::ParseCertificateList(concatenated));
@@ -52,7 +56,12 @@ Result<std::shared_ptr<const crypto::TrustStore>> BuildTrustStore(
       bundle.x509_authorities.push_back({std::move(authority.der)});
     }
   }
-  return crypto::TrustStore::Create(bundle);
+  SIGNET_TRY_ASSIGN(auto store, crypto::TrustStore::Create(bundle));
+  context.trust_stores.emplace(trust_domain, std::move(store));
+  for (spiffe::X509Authority& authority : bundle.x509_authorities) {
+    context.bundles[trust_domain].push_back(std::move(authority.der));
+  }
+  return {};
 }
 
 Status AddIdentities(std::vector<X509Message::Svid>& svids, X509Context& context) {
@@ -67,10 +76,7 @@ Status AddIdentities(std::vector<X509Message::Svid>& svids, X509Context& context
     const std::string place = "svids[" + std::to_string(i) + "]";
     SIGNET_TRY_ASSIGN(X509Identity identity, BuildIdentity(wire).Context(place));
     const spiffe::TrustDomain& own = identity.id().trust_domain();
-    if (!context.trust_stores.contains(own)) {
-      SIGNET_TRY_ASSIGN(auto store, BuildTrustStore(own, wire.bundle).Context(place + ".bundle"));
-      context.trust_stores.emplace(own, std::move(store));
-    }
+    SIGNET_TRY(AddBundle(own, wire.bundle, context).Context(place + ".bundle"));
     context.identities.push_back(std::move(identity));
   }
   return {};
@@ -89,12 +95,10 @@ void AddFederated(const std::map<std::string, Bytes>& federated, X509Context& co
       leave_out(trust_domain.error());
       continue;
     }
-    auto store = BuildTrustStore(*trust_domain, bundle);
-    if (!store.ok()) {
-      leave_out(store.error());
-      continue;
+    const Status added = AddBundle(*trust_domain, bundle, context);
+    if (!added.ok()) {
+      leave_out(added.error());
     }
-    context.trust_stores.emplace(*trust_domain, *std::move(store));
   }
 }
 

@@ -30,7 +30,9 @@ struct X509Context {
   std::vector<X509Identity> identities;  ///< at least one, in the agent's order
   std::size_t default_index = 0;         ///< the first (WL-41), or the picker's choice
   crypto::TrustStores trust_stores;      ///< own and federated trust domains
-  std::vector<std::string> warnings;     ///< what was left out of this message, and why
+  /// The authorities in those stores, DER, for whoever hands them on.
+  std::map<spiffe::TrustDomain, std::vector<Bytes>> bundles;
+  std::vector<std::string> warnings;  ///< what was left out of this message, and why
 
   const X509Identity& default_identity() const { return identities[default_index]; }
 };

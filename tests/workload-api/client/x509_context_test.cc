@@ -27,6 +27,8 @@ TEST_CASE("A message becomes identities with keys and one trust store per trust 
   CHECK(context->identities[1].hint == "second");
   CHECK(context->identities[0].key->public_key().spki() == context->identities[0].svid.leaf().spki);
   CHECK(context->trust_stores.size() == 2);
+  CHECK(context->bundles.at(Domain("example.org")) == std::vector<Bytes>{own.der()});
+  CHECK(context->bundles.at(Domain("friends.example")) == std::vector<Bytes>{friends.der()});
   CHECK(context->warnings.empty());
   const auto peer = friends.Issue({.uris = {"spiffe://friends.example/x"}});
   CHECK(crypto::VerifyX509Svid(peer.chain, context->trust_stores, RealClock().Now()).ok());
@@ -114,6 +116,7 @@ TEST_CASE("A federated entry cannot replace the bundle of the own trust domain")
   const SystemTime now = RealClock().Now();
   CHECK(crypto::VerifyX509Svid(own.Issue().chain, context->trust_stores, now).ok());
   CHECK_FALSE(crypto::VerifyX509Svid(impostor.Issue().chain, context->trust_stores, now).ok());
+  CHECK(context->bundles.at(Domain("example.org")) == std::vector<Bytes>{own.der()});
 }
 
 TEST_CASE("A picker chooses the default identity, and may find none suitable") {
