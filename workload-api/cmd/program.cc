@@ -11,6 +11,7 @@
 #include "core/base/process.h"
 #include "workload-api/cmd/agent_options.h"
 #include "workload-api/cmd/api_commands.h"
+#include "workload-api/cmd/deliver_command.h"
 #include "workload-api/cmd/serve.h"
 
 namespace signet::agent_cmd {
@@ -80,6 +81,7 @@ config::Program AgentProgram(const Clock& clock) {
   program.commands.push_back({"validate",
                               "Checks a configuration and reports every problem at once.",
                               ConfigFlags(), Validate});
+  program.commands.push_back(DeliverCommand(clock));
   for (config::Command& command : ApiCommands({clock, ConnectAgent, PauseOneSecond})) {
     program.commands.push_back(std::move(command));
   }

@@ -1,0 +1,127 @@
+#include "workload-api/cmd/deliver_command.h"
+
+#include <cstdlib>
+#include <map>
+#include <ostream>
+
+#include "core/base/process.h"
+#include "workload-api/client/endpoint.h"
+#include "workload-api/cmd/deliver_options.h"
+#include "workload-api/cmd/delivery_source.h"
+#include "workload-api/cmd/delivery_targets.h"
+
+namespace signet::agent_cmd {
+namespace {
+
+using delivery::Condition;
+
+std::vector<config::Flag> DeliverFlags() {
+  std::vector<config::Flag> flags = {
+      {.name = "config", .help = "Configuration file (JSON)."},
+      {.name = "check",
+       .help = "Check the configuration, report every problem at once, and do nothing.",
+       .boolean = true},
+      {.name = "once",
+       .help = "Deliver once and end: 0 if every target was delivered, else 1.",
+       .boolean = true},
+      {.name = "timeout",
+       .help = "With -once: how long to wait for identities and servers.",
+       .default_value = "1m"}};
+  const std::vector<config::Flag> more = config::SchemaFlags(DeliverOptions());
+  flags.insert(flags.end(), more.begin(), more.end());
+  return flags;
+}
+
+Result<DeliverConfig> ReadConfig(const config::FlagValues& flags) {
+  std::map<std::string, std::string> overrides;
+  for (const config::Flag& flag : config::SchemaFlags(DeliverOptions())) {
+    if (flags.Given(flag.name)) {
+      overrides[flag.name] = flags.Get(flag.name);
+    }
+  }
+  if (flags.Get("config").empty()) {
+    return InvalidArgument(
+        "-config is required: a file that says what is delivered where; see "
+        "docs/delivery.md");
+  }
+  const char* const endpoint = std::getenv(client::kEndpointVariable);
+  return LoadDeliverConfig(flags.Get("config"), overrides,
+                           {.paths = config::Environment::OfThisProcess(),
+                            .endpoint_variable = endpoint == nullptr ? "" : endpoint})
+      .Context("the configuration has problems:\n");
+}
+
+/// Delivery is a driver and the source that feeds it.
+struct Delivery {
+  std::unique_ptr<delivery::Driver> driver;
+  std::unique_ptr<DeliverySource> source;  // last: it uses the driver and ends first
+};
+
+Result<Delivery> Start(DeliverConfig config, const delivery::Target::World& world) {
+  std::vector<IdentityChoice> choices = Choices(config.targets);
+  SIGNET_TRY_ASSIGN(auto targets, MakeTargets(std::move(config.targets), world));
+  Delivery out;
+  out.driver = std::make_unique<delivery::Driver>(std::move(targets));
+  out.source = std::make_unique<DeliverySource>(std::move(choices),
+                                                DeliverySource::World{*out.driver, world.logger});
+  SIGNET_TRY(out.source->Open(config.endpoint));
+  return out;
+}
+
+/// Outcome is what -once ends with: which targets failed, and why.
+Status Outcome(const delivery::Health& health, const std::string& source_problem) {
+  std::string problems;
+  for (const delivery::TargetHealth& target : health.targets) {
+    if (target.condition == Condition::kDelivered) {
+      continue;
+    }
+    const std::string& why = target.problem.empty() ? source_problem : target.problem;
+    problems += "\n" + target.name + ": " + (why.empty() ? "no answer within -timeout" : why) +
+                (target.generation.empty() ? "" : " (its files are published)");
+  }
+  return problems.empty() ? Status() : Status(Unavailable("not delivered:" + problems));
+}
+
+Status DeliverOnce(const Delivery& delivery, Duration timeout, config::Io& io) {
+  delivery.driver->WaitSettled(timeout);
+  const delivery::Health health = delivery.driver->GetHealth();
+  for (const delivery::TargetHealth& target : health.targets) {
+    if (target.condition == Condition::kDelivered) {
+      io.out << target.name << ": delivered " << target.spiffe_id << ", serial " << target.serial
+             << ", until " << FormatTime(target.not_after) << "\n";
+    }
+  }
+  return Outcome(health, delivery.source->Problem());
+}
+
+Status Deliver(const Clock& clock, const config::FlagValues& flags, config::Io& io) {
+  SIGNET_TRY_ASSIGN(const std::int64_t timeout_ms,
+                    config::ParseDurationMs(flags.Get("timeout")).Context("-timeout"));
+  SIGNET_TRY_ASSIGN(DeliverConfig deliver_config, ReadConfig(flags));
+  if (flags.GetBool("check")) {
+    io.out << "The configuration is valid.\n";
+    return {};
+  }
+  SIGNET_TRY(HardenProcess());
+  BlockStopSignals();
+  SIGNET_TRY_ASSIGN(const auto logger, MakeLogger(deliver_config.log));
+  SIGNET_TRY_ASSIGN(const Delivery delivery, Start(std::move(deliver_config), {clock, *logger}));
+  if (flags.GetBool("once")) {
+    return DeliverOnce(delivery, std::chrono::milliseconds(timeout_ms), io);
+  }
+  logger->Info("stopping", {{"signal", WaitForStopSignal()}});
+  return {};
+}
+
+}  // namespace
+
+config::Command DeliverCommand(const Clock& clock) {
+  return {"deliver",
+          "Writes identities as files for servers that read neither the Workload API nor SDS, "
+          "reloads the servers, and looks whether they serve what was written.",
+          DeliverFlags(), [&clock](const config::FlagValues& flags, config::Io& io) {
+            return Deliver(clock, flags, io);
+          }};
+}
+
+}  // namespace signet::agent_cmd
