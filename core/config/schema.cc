@@ -6,6 +6,7 @@
 
 #include "core/base/files.h"
 #include "core/config/cell.h"
+#include "core/config/hcl_reader.h"
 #include "core/config/json_reader.h"
 #include "core/config/option_path.h"
 
@@ -35,9 +36,9 @@ class Loader {
     }
   }
 
-  void ApplyFile(const std::string& name, std::string_view text) {
-    file_ = name;
-    JsonDocument document = ReadJson(text);
+  void ApplyFile(const Source& source) {
+    file_ = source.name;
+    JsonDocument document = source.hcl ? ReadHcl(source.text) : ReadJson(source.text);
     std::vector<JsonProblem> problems = std::move(document.problems);
     for (const JsonItem& item : document.items) {
       const std::string problem = ApplyItem(item);
@@ -269,7 +270,7 @@ Result<Values> LoadText(const std::vector<Option>& schema, const Source& source,
                         const std::map<std::string, std::string>& flags, const Check& check) {
   Loader loader(schema);
   if (!source.name.empty()) {
-    loader.ApplyFile(source.name, source.text);
+    loader.ApplyFile(source);
   }
   loader.ApplyFlags(flags);
   return loader.Finish(check);

@@ -83,6 +83,7 @@ Result<Values> Load(const std::vector<Option>& schema, const std::string& file,
 struct Source {
   std::string name;
   std::string_view text;
+  bool hcl = false;  ///< HCL version 1 instead of JSON
 };
 Result<Values> LoadText(const std::vector<Option>& schema, const Source& source,
                         const std::map<std::string, std::string>& flags, const Check& check = {});

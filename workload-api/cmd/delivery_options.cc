@@ -106,16 +106,19 @@ void AddReload(const std::string& reload, std::vector<Option>& out) {
   text("kind",
        "signal, exec, systemd, haproxy, postgresql, redis, mariadb, caddy or rabbitmq. Required "
        "with the block.");
-  text("signal", "signal: its name, e.g. SIGHUP.");
+  text("signal", "signal: HUP (default), INT, QUIT, TERM, USR1, USR2 or WINCH.");
   text("pid_file", "signal: file of the server's process id.");
   out.push_back({.path = reload + ".argv",
                  .type = Type::kStringList,
                  .help = "exec: absolute program and its arguments; there is no shell."});
   text("unit", "systemd: the unit to reload.");
-  text("socket", "haproxy, redis: Unix socket; redis, caddy: also host:port.");
+  text("verb", "systemd: reload (default), reload-or-restart or restart.");
+  text("socket", "haproxy, redis, mariadb: Unix socket; redis, caddy: also host:port.");
+  text("program", "systemd, mariadb, rabbitmq: the client, if it is not where Debian has it.");
   text("certificate", "haproxy: the certificate's name in \"show ssl cert\".");
   text("ca_file", "haproxy: the CA file's name in \"show ssl ca-file\".");
   text("data_dir", "postgresql: its data directory.");
+  text("node", "rabbitmq: name of the node. Default: the client's.");
   text("user", "redis, mariadb: who signs in.");
   text("password_file", "redis: file of the password; mariadb: option file.");
   out.push_back({.path = reload + ".timeout",

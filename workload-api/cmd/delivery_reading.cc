@@ -55,10 +55,13 @@ class TargetReader {
                             .pid_file = Text("reload.pid_file"),
                             .argv = values_.List(path_ + ".reload.argv"),
                             .unit = Text("reload.unit"),
+                            .verb = Text("reload.verb"),
                             .socket = Text("reload.socket"),
+                            .program = Text("reload.program"),
                             .certificate = Text("reload.certificate"),
                             .ca_file = Text("reload.ca_file"),
                             .data_dir = Text("reload.data_dir"),
+                            .node = Text("reload.node"),
                             .user = Text("reload.user"),
                             .password_file = Text("reload.password_file")};
     for (const char* const role : kReloadRoles) {

@@ -1,0 +1,7 @@
+a = <<EOF
+one
+EOF
+b {
+  c = 1 # x
+}
+// last
