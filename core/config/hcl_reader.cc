@@ -245,6 +245,18 @@ class Reader {
   HclToken token_;
 };
 
+/// UnixLines turns each "\r\n" into "\n".
+std::string UnixLines(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i, 2) != "\r\n") {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 JsonDocument ReadHcl(std::string_view text) {
@@ -253,7 +265,8 @@ JsonDocument ReadHcl(std::string_view text) {
     document.problems.push_back({1, "not valid HCL: the file is not UTF-8 text"});
     return document;
   }
-  Reader(text, document).ReadFile();
+  const std::string unix_lines = UnixLines(text);
+  Reader(unix_lines, document).ReadFile();
   return document;
 }
 

@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/secret.h"
 #include "core/crypto/key.h"
 #include "core/spiffe/trust_domain.h"
+#include "workload-api/cmd/delivery_config.h"
 #include "workload-api/cmd/k8s_attestor_config.h"
 #include "workload-api/cmd/kubernetes_config.h"
 #include "workload-api/sds/options.h"
@@ -37,7 +39,8 @@ struct AgentConfig {
   std::optional<CsiConfig> csi = {};                   ///< none: no sockets of pods' own
   bool disable_sds_api = false;
   sds::Options sds = {};
-  LogOptions log = {};  ///< for whoever makes the logger
+  std::vector<DeliveryTarget> delivery = {};  ///< identities as files, written by the agent itself
+  LogOptions log = {};                        ///< for whoever makes the logger
 };
 
 }  // namespace signet::agent_cmd

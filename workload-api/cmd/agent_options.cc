@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "core/config/option_checks.h"
+#include "workload-api/cmd/delivery_options.h"
 #include "workload-api/cmd/k8s_attestor_options.h"
 #include "workload-api/cmd/kubernetes_options.h"
 #include "workload-api/cmd/sds_options.h"
@@ -198,6 +199,7 @@ std::vector<Option> MakeOptions() {
   std::ranges::move(K8sAttestorOptions(), std::back_inserter(options));
   std::ranges::move(SdsOptions(), std::back_inserter(options));
   std::ranges::move(KubernetesOptions(), std::back_inserter(options));
+  std::ranges::move(DeliveryTargetOptions(kAgentTargets), std::back_inserter(options));
   AddUnsupported(options);
   return options;
 }
@@ -224,6 +226,7 @@ std::vector<std::string> CheckTogether(const config::Values& values) {
   }
   std::ranges::move(CheckK8sAttestor(values), std::back_inserter(problems));
   std::ranges::move(CheckKubernetes(values), std::back_inserter(problems));
+  std::ranges::move(CheckDeliveryTargets(values, kAgentTargets), std::back_inserter(problems));
   return problems;
 }
 
@@ -263,6 +266,7 @@ Result<AgentConfig> FromValues(const config::Values& values) {
   out.log.json = values.String("agent.log_format") == "json";
   out.disable_sds_api = values.Bool("agent.disable_sds_api");
   out.sds = ReadSdsOptions(values);
+  SIGNET_TRY_ASSIGN(out.delivery, ReadDeliveryTargets(values, kAgentTargets));
   out.log.file = values.String("agent.log_file");
   return out;
 }

@@ -7,8 +7,10 @@
 #include "core/base/process.h"
 #include "workload-api/client/endpoint.h"
 #include "workload-api/cmd/deliver_options.h"
+#include "workload-api/cmd/delivery_health.h"
 #include "workload-api/cmd/delivery_source.h"
 #include "workload-api/cmd/delivery_targets.h"
+#include "workload-api/cmd/health_listener.h"
 
 namespace signet::agent_cmd {
 namespace {
@@ -82,6 +84,20 @@ Status Outcome(const delivery::Health& health, const std::string& source_problem
   return problems.empty() ? Status() : Status(Unavailable("not delivered:" + problems));
 }
 
+Result<std::unique_ptr<HealthListener>> ServeHealth(const Delivery& delivery,
+                                                    const HealthPlaces& places) {
+  return HealthListener::Start(
+      places.listen, [&delivery, places](std::string_view path) -> std::unique_ptr<HealthAnswer> {
+        if (path != places.live_path && path != places.ready_path) {
+          return nullptr;
+        }
+        const delivery::Health health = delivery.driver->GetHealth();
+        const bool good = path == places.live_path ? health.live : health.ready;
+        return std::make_unique<HealthAnswer>(
+            HealthAnswer{good, HealthJson(health, delivery.source->Problem())});
+      });
+}
+
 Status DeliverOnce(const Delivery& delivery, Duration timeout, config::Io& io) {
   delivery.driver->WaitSettled(timeout);
   const delivery::Health health = delivery.driver->GetHealth();
@@ -105,9 +121,14 @@ Status Deliver(const Clock& clock, const config::FlagValues& flags, config::Io& 
   SIGNET_TRY(HardenProcess());
   BlockStopSignals();
   SIGNET_TRY_ASSIGN(const auto logger, MakeLogger(deliver_config.log));
+  const HealthPlaces health_places = deliver_config.health;
   SIGNET_TRY_ASSIGN(const Delivery delivery, Start(std::move(deliver_config), {clock, *logger}));
   if (flags.GetBool("once")) {
     return DeliverOnce(delivery, std::chrono::milliseconds(timeout_ms), io);
+  }
+  std::unique_ptr<HealthListener> health;
+  if (!health_places.listen.empty()) {
+    SIGNET_TRY_ASSIGN(health, ServeHealth(delivery, health_places));
   }
   logger->Info("stopping", {{"signal", WaitForStopSignal()}});
   return {};

@@ -6,6 +6,7 @@
 #include "core/base/encoding.h"
 #include "core/config/option_checks.h"
 #include "workload-api/cmd/delivery_options.h"
+#include "workload-api/cmd/health_listener.h"
 
 namespace signet::agent_cmd {
 namespace {
@@ -38,6 +39,10 @@ std::vector<Option> MakeOptions() {
       {.path = "deliver.log_file",
        .flag = "logFile",
        .help = "File that the log is appended to. Default: standard error."},
+      {.path = "deliver.health.listen",
+       .help = "Numeric address:port of GET /live and /ready, e.g. 127.0.0.1:8081. Default: none. "
+               "Whoever reaches it can read the targets' names, IDs and errors.",
+       .validate = CheckHealthAddress},
   };
   std::ranges::move(DeliveryTargetOptions(kDeliverTargets), std::back_inserter(options));
   return options;
@@ -80,6 +85,7 @@ Result<DeliverConfig> LoadDeliverConfig(const std::string& file,
   SIGNET_TRY_ASSIGN(out.log.level, ParseLogLevel(values.String("deliver.log_level")));
   out.log.json = values.String("deliver.log_format") == "json";
   out.log.file = values.String("deliver.log_file");
+  out.health.listen = values.String("deliver.health.listen");
   SIGNET_TRY_ASSIGN(out.targets, ReadDeliveryTargets(values, kDeliverTargets));
   return out;
 }

@@ -36,12 +36,17 @@ struct DeliveryTarget {
   delivery::Pace pace = {};
 };
 
-/// DeliverConfig is the configuration of `signet-agent deliver`.
-struct DeliverConfig {
-  std::string endpoint;            ///< URI of the Workload API
-  std::string health_listen = {};  ///< host:port; empty: no listener
+/// HealthPlaces is where health can be asked for over HTTP.
+struct HealthPlaces {
+  std::string listen = {};  ///< address:port; empty: nowhere
   std::string live_path = "/live";
   std::string ready_path = "/ready";
+};
+
+/// DeliverConfig is the configuration of `signet-agent deliver`.
+struct DeliverConfig {
+  std::string endpoint;  ///< URI of the Workload API
+  HealthPlaces health = {};
   std::vector<DeliveryTarget> targets = {};
   LogOptions log = {};
 };

@@ -23,6 +23,18 @@ Error NoneFits(const IdentityChoice& choice, const std::vector<std::string>& pre
   return NotFound(text + (present.size() > kMaxListed ? ", …" : ""));
 }
 
+Result<std::vector<Bytes>> SplitCertificates(ByteView concatenated) {
+  std::vector<Bytes> out;
+  if (concatenated.empty()) {
+    return out;
+  }
+  SIGNET_TRY_ASSIGN(auto certificates, crypto::ParseCertificateList(concatenated));
+  for (crypto::Certificate& certificate : certificates) {
+    out.push_back(std::move(certificate.der));
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const delivery::Material>> MaterialOf(const client::X509Context& context,
@@ -52,6 +64,32 @@ Result<std::shared_ptr<const delivery::Material>> MaterialOf(const client::X509C
     material->chain.push_back(certificate.der);
   }
   SIGNET_TRY_ASSIGN(material->key, found->key->ToPkcs8());
+  return std::shared_ptr<const delivery::Material>(std::move(material));
+}
+
+Result<std::shared_ptr<const delivery::Material>> MaterialOf(const svids::Holdings& holdings,
+                                                             const IdentityChoice& choice) {
+  const auto found = std::ranges::find_if(holdings.identities, [&](const auto& identity) {
+    return Fits(choice, identity->entry.spiffe_id, identity->entry.hint);
+  });
+  if (found == holdings.identities.end()) {
+    std::vector<std::string> present;
+    for (const auto& identity : holdings.identities) {
+      present.push_back(identity->entry.spiffe_id.ToString());
+    }
+    return NoneFits(choice, present);
+  }
+  const svids::WorkloadSvid& svid = *(*found)->svid;
+  auto material =
+      std::make_shared<delivery::Material>(delivery::Material{.id = (*found)->entry.spiffe_id,
+                                                              .hint = (*found)->entry.hint,
+                                                              .key = svid.key.Clone(),
+                                                              .not_before = svid.times.not_before,
+                                                              .not_after = svid.times.not_after});
+  SIGNET_TRY_ASSIGN(material->chain, SplitCertificates(svid.chain));
+  for (const auto& [trust_domain, certificates] : holdings.bundles) {
+    SIGNET_TRY_ASSIGN(material->bundles[trust_domain], SplitCertificates(*certificates));
+  }
   return std::shared_ptr<const delivery::Material>(std::move(material));
 }
 

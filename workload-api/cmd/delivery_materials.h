@@ -8,6 +8,7 @@
 #include "workload-api/client/x509_context.h"
 #include "workload-api/cmd/delivery_config.h"
 #include "workload-api/delivery/material.h"
+#include "workload-api/svids/view.h"
 
 namespace signet::agent_cmd {
 
@@ -19,5 +20,9 @@ using CrossCertificates = std::map<spiffe::TrustDomain, std::vector<Bytes>>;
 Result<std::shared_ptr<const delivery::Material>> MaterialOf(const client::X509Context& context,
                                                              const IdentityChoice& choice,
                                                              const CrossCertificates& cross);
+
+/// The same of what the agent holds for a set of selectors.
+Result<std::shared_ptr<const delivery::Material>> MaterialOf(const svids::Holdings& holdings,
+                                                             const IdentityChoice& choice);
 
 }  // namespace signet::agent_cmd

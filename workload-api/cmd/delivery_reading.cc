@@ -19,6 +19,8 @@ class TargetReader {
 
   std::string Text(const std::string& key) const { return values_.String(path_ + "." + key); }
   bool Given(const std::string& key) const { return values_.Given(path_ + "." + key); }
+  /// Selectors: inside the agent alone.
+  std::vector<std::string> Selectors() const { return values_.List(path_ + ".selectors"); }
   /// Place is "file.json:12: a.b: " of a key that was set.
   std::string Place(const std::string& key) const {
     const std::string path = path_ + (key.empty() ? "" : "." + key);
@@ -92,8 +94,7 @@ class TargetReader {
       SIGNET_TRY_ASSIGN(target.identity.id, spiffe::SpiffeId::Parse(Text("spiffe_id")));
     }
     target.identity.hint = Text("hint");
-    for (const std::string& text :
-         in_agent ? values_.List(path_ + ".selectors") : std::vector<std::string>()) {
+    for (const std::string& text : in_agent ? Selectors() : std::vector<std::string>()) {
       SIGNET_TRY_ASSIGN(auto selector, spiffe::Selector::Parse(text));
       target.selectors.push_back(std::move(selector));
     }
@@ -155,7 +156,10 @@ void CheckServer(const TargetReader& reader, const std::set<std::string>& names,
   }
 }
 
-void CheckTarget(const TargetReader& reader, std::vector<std::string>& problems) {
+void CheckTarget(const TargetReader& reader, bool in_agent, std::vector<std::string>& problems) {
+  if (in_agent && reader.Given("selectors") && reader.Selectors().empty()) {
+    problems.push_back(reader.Place("selectors") + "is required; name at least one selector");
+  }
   std::vector<delivery::FileSpec> files = reader.Files();
   std::set<std::string> names;
   for (const delivery::FileSpec& file : files) {
@@ -185,7 +189,7 @@ std::vector<std::string> CheckDeliveryTargets(const Values& values, const std::s
       continue;  // it is no object, and has had its message
     }
     const TargetReader reader(values, path, name);
-    CheckTarget(reader, problems);
+    CheckTarget(reader, targets == kAgentTargets, problems);
     const std::string dir = reader.Text("dir");
     const auto [first, fresh] = by_dir.emplace(dir, name);
     if (!fresh && !dir.empty()) {

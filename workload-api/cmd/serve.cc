@@ -16,6 +16,7 @@
 #include "core/rpc/health.h"
 #include "core/rpc/reflection.h"
 #include "core/rpc/server.h"
+#include "workload-api/cmd/agent_delivery.h"
 #include "workload-api/cmd/attestors.h"
 #include "workload-api/cmd/csi_driver.h"
 #include "workload-api/manager/manager.h"
@@ -71,7 +72,10 @@ Status MakeSocketFolder(const std::string& socket_path) {
 class Agent final : public RunningAgent {
  public:
   Agent(AgentConfig config, const AgentWorld& world, manager::StateDir state)
-      : config_(std::move(config)), world_(world), state_(std::move(state)) {}
+      : targets_(std::move(config.delivery)),
+        config_(std::move(config)),
+        world_(world),
+        state_(std::move(state)) {}
 
   ~Agent() override {
     if (upstream_ != nullptr) {
@@ -81,6 +85,7 @@ class Agent final : public RunningAgent {
     ticker_.reset();
     csi_.reset();
     server_.reset();
+    delivery_.reset();
     sds_.reset();
     api_.reset();
   }
@@ -92,6 +97,8 @@ class Agent final : public RunningAgent {
                                                   .server_port = config_.server_port},
                                                  world_.clock, world_.logger));
     SIGNET_TRY_ASSIGN(manager_, manager::Manager::Create(ManagerSetup(), Environment(), hub_));
+    SIGNET_TRY_ASSIGN(
+        delivery_, AgentDelivery::Start(std::move(targets_), hub_, {world_.clock, world_.logger}));
     SIGNET_TRY(Listen());
     SIGNET_TRY(ServePods());
     ticker_ = std::make_unique<Ticker>([this] { return manager_->Step(); });
@@ -178,6 +185,9 @@ class Agent final : public RunningAgent {
       sds_->AddListTo(methods);
       services[sds::SecretDiscovery::kService] = [this] { return sds_->refusals() == 0; };
     }
+    if (delivery_ != nullptr) {
+      services[AgentDelivery::kService] = [this] { return delivery_->Ready(); };
+    }
     rpc::AddHealth(
         methods, [this] { return Ready(); }, std::move(services));
   }
@@ -203,11 +213,13 @@ class Agent final : public RunningAgent {
     }
   }
 
+  std::vector<DeliveryTarget> targets_;  // until they run
   const AgentConfig config_;
   const AgentWorld world_;
   const manager::StateDir state_;
   const std::shared_ptr<Waker> wake_ = std::make_shared<Waker>();
   svids::Hub hub_{"the agent is starting"};
+  std::unique_ptr<AgentDelivery> delivery_;
   std::unique_ptr<WorkloadAttestors> attestors_;
   std::unique_ptr<upstream::StoppableUpstream> upstream_;
   std::unique_ptr<manager::Manager> manager_;

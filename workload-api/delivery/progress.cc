@@ -99,7 +99,8 @@ void Progress::Done(MonoTime now) {
 }
 
 void Progress::Fail(Step again, const Status& status, MonoTime now) {
-  const bool nobody = status.code() == Code::kUnavailable && again != Step::kPublish;
+  const bool absent = status.code() == Code::kUnavailable || status.code() == Code::kNotFound;
+  const bool nobody = absent && again != Step::kPublish;
   condition_ = nobody ? Condition::kWaitingForServer : Condition::kFailing;
   ++failures_;
   Plan(again,

@@ -15,7 +15,7 @@ enum class Condition {
   kWaitingForIdentity,  ///< nothing was ever given to it
   kDelivering,          ///< on its way; nothing has gone wrong
   kDelivered,           ///< published, acted on, verified: as far as these are configured
-  kWaitingForServer,    ///< published, but nobody is there to take it (UNAVAILABLE)
+  kWaitingForServer,    ///< published, but nobody is there to take it (UNAVAILABLE, NOT_FOUND)
   kFailing,             ///< it goes on trying
 };
 

@@ -31,7 +31,7 @@ class Site {
   /// Publish checks the material and makes it the folder's content. What was there stays if
   /// anything fails.
   virtual Result<Published> Publish(const Material& material, SystemTime now) = 0;
-  /// Act tells the server; UNAVAILABLE: it is not there.
+  /// Act tells the server; UNAVAILABLE or NOT_FOUND: it is not there.
   virtual Status Act() = 0;
   /// Served is the leaf that the server shows, DER; UNAVAILABLE: nobody is there.
   virtual Result<Bytes> Served() = 0;

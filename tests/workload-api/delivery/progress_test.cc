@@ -113,7 +113,8 @@ TEST_CASE("an action that fails is repeated and while nobody is there, never lat
     Duration longest;
   };
   const Row rows[] = {{kRefused, Condition::kFailing, seconds(30)},
-                      {kNobody, Condition::kWaitingForServer, seconds(5)}};
+                      {kNobody, Condition::kWaitingForServer, seconds(5)},
+                      {NotFound("no pid file"), Condition::kWaitingForServer, seconds(5)}};
   for (const Row& row : rows) {
     Progress progress({true, false}, {});
     progress.NewMaterial(kStart);
