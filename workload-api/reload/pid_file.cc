@@ -1,8 +1,8 @@
 #include "workload-api/reload/pid_file.h"
 
 #include <fcntl.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -198,7 +198,7 @@ Error AnotherStart(const PidFile& file, pid_t pid, std::string_view when) {
 // the facts are those of a younger process and are refused, or the pidfd's process is gone.
 Result<PinnedProcess> Pin(const PidFile& file, ProcessFacts& facts) {
   SIGNET_TRY_ASSIGN(const pid_t pid, PidIn(file));
-  UniqueFd fd(::pidfd_open(pid, 0));
+  UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!fd) {
     return errno == ESRCH ? NotRunning(file, pid)
                           : FailedPrecondition("cannot hold process " + std::to_string(pid) +
@@ -217,7 +217,7 @@ Result<PinnedProcess> Pin(const PidFile& file, ProcessFacts& facts) {
 }  // namespace
 
 Status PinnedProcess::Signal(int signal) const {
-  if (::pidfd_send_signal(fd_.get(), signal, nullptr, 0) == 0) {
+  if (::syscall(SYS_pidfd_send_signal, fd_.get(), signal, nullptr, 0) == 0) {
     return {};
   }
   const std::string process = "process " + std::to_string(pid_);

@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -117,7 +117,9 @@ std::vector<char*> Pointers(std::vector<std::string>& words) {
 class Child {
  public:
   Child(pid_t pid, UniqueFd output)
-      : pid_(pid), fd_(::pidfd_open(pid, 0)), output_(std::move(output)) {}
+      : pid_(pid),
+        fd_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))),
+        output_(std::move(output)) {}
   Child(Child&&) = delete;
   ~Child() {
     if (pid_ > 0) {
