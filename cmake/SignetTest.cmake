@@ -1,18 +1,23 @@
-# signet_test(NAME core_base_test SRCS a_test.cc … DEPS core_base [LABELS fast])
+# signet_test(NAME core_base_test SRCS a_test.cc … DEPS core_base [LABELS fast] [SKIPPABLE])
 #
 # One test binary per room, every TEST_CASE its own ctest entry. Catch2's main is compiled once (test_support).
+# SKIPPABLE: a case that ends the program with status 77 is skipped, since what it needs is not on this machine.
 # `unit_tests` builds all of them that have the label fast, and nothing else: what the sanitizers run.
 find_package(Catch2 2 REQUIRED)
 include(Catch)
 add_custom_target(unit_tests)
 
 function(signet_test)
-  cmake_parse_arguments(T "" "NAME" "SRCS;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(T "SKIPPABLE" "NAME" "SRCS;DEPS;LABELS" ${ARGN})
   if(SIGNET_FUZZ)
     return()
   endif()
   if(NOT T_LABELS)
     set(T_LABELS fast)
+  endif()
+  set(skip)
+  if(T_SKIPPABLE)
+    set(skip SKIP_RETURN_CODE 77)
   endif()
   foreach(source ${T_SRCS})
     file(READ ${source} text)
@@ -36,7 +41,7 @@ function(signet_test)
     add_dependencies(unit_tests ${T_NAME})
   endif()
   # NoTests: a name that ctest mangles on its way (a semicolon in it) must fail and not pass as "no test matched".
-  catch_discover_tests(${T_NAME} TEST_PREFIX "${T_NAME}: " EXTRA_ARGS --warn NoTests PROPERTIES LABELS "${T_LABELS}" TIMEOUT 120
+  catch_discover_tests(${T_NAME} TEST_PREFIX "${T_NAME}: " EXTRA_ARGS --warn NoTests PROPERTIES LABELS "${T_LABELS}" TIMEOUT 120 ${skip}
     DISCOVERY_MODE PRE_TEST)
 endfunction()
 

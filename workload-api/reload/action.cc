@@ -47,7 +47,7 @@ std::span<const Kind> Kinds() {
       {"systemd", {"unit"}, {"verb", "program"}, {}, MakeSystemdAction},
       {"haproxy",
        {"socket", "files"},
-       {"certificate", "ca_file"},
+       {"certificate", "ca_file", "pid_file"},
        {"certificate", "key", "combined", "ca"},
        MakeHaproxyAction},
       {"postgresql", {"data_dir"}, {}, {}, MakePostgresqlAction},

@@ -30,9 +30,9 @@ class Action {
 /// ActionSpec is an action as configured; which fields a kind takes is in the table of
 /// docs/delivery.md. MakeAction refuses a missing field and one that the kind does not take.
 struct ActionSpec {
-  std::string kind = {};    ///< one of ActionKinds()
-  std::string signal = {};  ///< signal: HUP (default), INT, QUIT, TERM, USR1, USR2, WINCH
-  std::string pid_file = {};
+  std::string kind = {};      ///< one of ActionKinds()
+  std::string signal = {};    ///< signal: HUP (default), INT, QUIT, TERM, USR1, USR2, WINCH
+  std::string pid_file = {};  ///< signal; haproxy: of the master process, reloaded when CAs change
   std::vector<std::string> argv = {};  ///< exec: absolute program and arguments; no shell
   std::string unit = {};               ///< systemd
   std::string verb = {};               ///< systemd: reload (default), reload-or-restart, restart

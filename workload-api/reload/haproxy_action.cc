@@ -6,12 +6,15 @@
 // first, wait for others, and believe only an answer that names our certificate.
 #include <poll.h>
 
+#include <charconv>
 #include <chrono>
+#include <csignal>
 #include <mutex>
 
 #include "core/base/files.h"
 #include "core/base/secret.h"
 #include "workload-api/reload/kinds.h"
+#include "workload-api/reload/pid_file.h"
 #include "workload-api/reload/stream.h"
 
 namespace signet::reload {
@@ -20,6 +23,7 @@ namespace {
 constexpr std::size_t kMaxFile = 256 * 1024;
 constexpr std::size_t kMaxAnswer = 1024 * 1024;
 constexpr auto kPatience = std::chrono::milliseconds(1000);  // with another's transaction
+constexpr std::size_t kLargePayload = 15 * 1024;
 constexpr int kPauseMs = 50;
 
 // One exchange at a time: the transactions of two targets on one HAProxy would mix.
@@ -101,31 +105,47 @@ Status ClearTransaction(Runtime& haproxy, const Item& item) {
   }
 }
 
+// HAProxy closes without a word when a command and its payload do not fit into its buffer.
+Error NoAnswer(const Item& item, const std::string& why) {
+  return FailedPrecondition("HAProxy gave no answer to " +
+                            std::to_string(item.pem.RevealSecret().size()) + " bytes for \"" +
+                            item.name + "\"" + why +
+                            ": it takes no more than tune.bufsize (16384 bytes, if not set) at "
+                            "once; raise it");
+}
+
+// Somebody opened a transaction since we looked, and now it holds our payload: it must not be
+// committed.
+Error Mixed(Runtime& haproxy, const Item& item) {
+  const auto open = haproxy.OpenTransaction(item.type);
+  const auto aborted =
+      open.ok() ? haproxy.Ask("abort ssl " + item.type + " " + *open) : Result<std::string>(open);
+  return Unavailable("somebody else changes \"" + (open.ok() ? *open : "") +
+                     "\" in HAProxy at the same time, and our \"" + item.name +
+                     "\" went into that transaction; it " +
+                     (aborted.ok() ? "was aborted: " + OneLine(*aborted, 200)
+                                   : "could not be aborted: " + aborted.error().message));
+}
+
 Status Set(Runtime& haproxy, const Item& item) {
-  SIGNET_TRY_ASSIGN(const std::string answer,
-                    haproxy.Ask("set ssl " + item.type + " " + item.name, item.pem.RevealSecret()));
-  if (answer.find("ransaction created for ") != std::string::npos &&
-      answer.find(" " + item.name + "!") != std::string::npos) {
+  const auto answer =
+      haproxy.Ask("set ssl " + item.type + " " + item.name, item.pem.RevealSecret());
+  if (!answer.ok()) {
+    const bool large = item.pem.RevealSecret().size() > kLargePayload;
+    return large ? NoAnswer(item, " (" + answer.error().message + ")") : answer.error();
+  }
+  if (answer->find("ransaction created for ") != std::string::npos &&
+      answer->find(" " + item.name + "!") != std::string::npos) {
     return {};
   }
-  if (answer.find("ransaction updated for ") != std::string::npos) {
-    // Somebody opened one since we looked, and now it holds our payload: it must not be committed.
-    SIGNET_TRY_ASSIGN(const std::string open, haproxy.OpenTransaction(item.type));
-    SIGNET_TRY_ASSIGN(const std::string aborted,
-                      haproxy.Ask("abort ssl " + item.type + " " + open));
-    return Unavailable("somebody else changes \"" + open +
-                       "\" in HAProxy at the same time; both "
-                       "transactions were aborted (" +
-                       OneLine(aborted, 200) + ")");
+  if (answer->find("ransaction updated for ") != std::string::npos) {
+    return Mixed(haproxy, item);
   }
-  if (OneLine(answer, 1).empty()) {
-    return FailedPrecondition(
-        "HAProxy gave no answer to " + std::to_string(item.pem.RevealSecret().size()) +
-        " bytes for \"" + item.name +
-        "\": it takes no more than tune.bufsize (16384 bytes, if not set) at once; raise it");
+  if (answer->find_first_not_of(" \n") == std::string::npos) {
+    return NoAnswer(item, "");
   }
   return FailedPrecondition("HAProxy does not take a new \"" + item.name +
-                            "\": " + OneLine(answer, 500) + " (`show ssl " + item.type +
+                            "\": " + OneLine(*answer, 500) + " (`show ssl " + item.type +
                             "` lists the names that it knows)");
 }
 
@@ -177,32 +197,60 @@ Status CheckName(std::string_view field, const std::string& name) {
   return {};
 }
 
+// After a CA file was replaced at runtime, HAProxy 2.6 ignores every later certificate though it
+// answers "Success!", and dies at the next replacement (tried with 2.6.12; haproxy/haproxy#3165).
+Status CheckTakesCas(Runtime& haproxy) {
+  SIGNET_TRY_ASSIGN(const std::string version, haproxy.Ask("show version"));
+  unsigned major = 0;
+  unsigned minor = 0;
+  const char* end = version.data() + version.size();
+  const char* dot = std::from_chars(version.data(), end, major).ptr;
+  if (dot != end && *dot == '.') {
+    std::from_chars(dot + 1, end, minor);
+  }
+  if (major > 2 || (major == 2 && minor >= 8)) {
+    return {};
+  }
+  return FailedPrecondition(
+      "HAProxy " + OneLine(version, 40) +
+      " breaks when its CA file is replaced at runtime: give the action the \"pid_file\" of the "
+      "master process (haproxy -W -p FILE), which is then reloaded when CAs change");
+}
+
 class HaproxyAction final : public Action {
  public:
   explicit HaproxyAction(const ActionSpec& spec) : spec_(spec) {}
 
   Status Run(const Files& files, Duration timeout) override {
-    std::vector<Item> items;
-    // CAs first: who is about to show a certificate of a new root is known then.
-    SIGNET_TRY(AddItem(files, "ca-file", {"ca"}, items));
-    SIGNET_TRY(AddItem(files, "cert", {"combined", "certificate", "key"}, items));
+    SIGNET_TRY_ASSIGN(const Item ca, ReadItem(files, "ca-file", {"ca"}));
+    SIGNET_TRY_ASSIGN(const Item certificate,
+                      ReadItem(files, "cert", {"combined", "certificate", "key"}));
+    const bool new_cas = !Equal(ca.pem.RevealSecret(), applied_cas_);
+    if (new_cas && !spec_.pid_file.empty()) {
+      SIGNET_TRY_ASSIGN(const PinnedProcess master, PinByPidFile(spec_.pid_file));
+      SIGNET_TRY(master.Signal(SIGUSR2));  // reads all files anew, the certificate too
+      applied_cas_ = ToBytes(ca.pem.RevealSecret());
+      return {};
+    }
     const Deadline deadline = Deadline::In(timeout);
     const std::unique_lock lock(ExchangeLock(), timeout);
     if (!lock.owns_lock()) {
       return Unavailable("another target's HAProxy takes all the time; this one had no turn");
     }
     Runtime haproxy(spec_.socket, deadline);
-    for (const Item& item : items) {
-      SIGNET_TRY(Replace(haproxy, item));
+    if (new_cas) {
+      SIGNET_TRY(CheckTakesCas(haproxy));
+      SIGNET_TRY(Replace(haproxy, ca));
+      applied_cas_ = ToBytes(ca.pem.RevealSecret());
     }
-    return {};
+    return certificate.pem.empty() ? Status() : Replace(haproxy, certificate);
   }
   std::string Describe() const override { return "HAProxy transaction at " + spec_.socket; }
 
  private:
-  // Adds what the files of these roles hold, if there are any.
-  Status AddItem(const Files& files, const std::string& type, const std::vector<std::string>& roles,
-                 std::vector<Item>& items) {
+  // What the files of these roles hold; nothing if there are none.
+  Result<Item> ReadItem(const Files& files, const std::string& type,
+                        const std::vector<std::string>& roles) {
     Item item{type, type == "cert" ? spec_.certificate : spec_.ca_file, {}};
     Bytes pem;
     pem.reserve(2 * kMaxFile);  // no copy of a key is left behind by growing
@@ -219,13 +267,11 @@ class HaproxyAction final : public Action {
     }
     SIGNET_TRY(CheckName("name", item.name));
     item.pem = Secret(std::move(pem));
-    if (!item.pem.empty()) {
-      items.push_back(std::move(item));
-    }
-    return {};
+    return item;
   }
 
   ActionSpec spec_;
+  Bytes applied_cas_;  // by this object; at first nobody knows what HAProxy has read
 };
 
 }  // namespace
@@ -235,6 +281,9 @@ MadeAction MakeHaproxyAction(const ActionSpec& spec) {
   SIGNET_TRY(CheckAddress(spec.socket).Context("\"socket\""));
   SIGNET_TRY(CheckName("certificate", spec.certificate));
   SIGNET_TRY(CheckName("ca_file", spec.ca_file));
+  if (!spec.pid_file.empty()) {
+    SIGNET_TRY(CheckAbsolutePath("pid_file", spec.pid_file));
+  }
   const bool combined = spec.files.contains("combined");
   const bool certificate = spec.files.contains("certificate");
   const bool key = spec.files.contains("key");

@@ -16,6 +16,7 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
+  pid_t pid() const { return pid_; }  ///< -1 once it has been waited for
   bool running();
   void Signal(int signal) const;
   /// Pause stops all its threads, and returns when they have stopped; Signal(SIGCONT) ends it.
