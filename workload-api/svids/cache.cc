@@ -45,6 +45,9 @@ void Cache::SetEntries(std::vector<Entry> entries) {
     next.insert_or_assign(id, std::move(slot));
   }
   slots_ = std::move(next);
+  std::erase_if(bundles_, [this, federated = Federated()](const auto& item) {
+    return item.first != trust_domain_ && !federated.contains(item.first);
+  });
 }
 
 bool Cache::SetBundle(const spiffe::Bundle& bundle) {

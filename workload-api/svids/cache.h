@@ -27,7 +27,8 @@ class Cache {
 
   /// SetEntries replaces all entries. SVIDs of entries that are gone, or that now mean another
   /// SPIFFE ID, are dropped; those of entries whose certificate would look different are kept until
-  /// the new one comes.
+  /// the new one comes. Bundles that no entry federates with any more are dropped too: nobody would
+  /// refresh them.
   void SetEntries(std::vector<Entry> entries);
   /// SetBundle stores a bundle; SVIDs of tainted authorities become due. Both tell whether anything
   /// that is served has changed.

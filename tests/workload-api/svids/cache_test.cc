@@ -147,6 +147,21 @@ TEST_CASE(
   CHECK(order == Ids{"zz", "a", "b"});
 }
 
+TEST_CASE("a foreign bundle goes with the last entry that federates with it, the own one stays") {
+  Cache cache(Td());
+  Entry web = MakeEntry("1", "/web", {Uid(1)});
+  web.federates_with = {Td("other.org")};
+  cache.SetEntries({web});
+  cache.SetBundle(FakeBundle("example.org", "root"));
+  cache.SetBundle(FakeBundle("other.org", "theirs"));
+  cache.SetEntries({web, MakeEntry("2", "/api", {Uid(2)})});
+  CHECK(cache.Take(kStart)->bundles.size() == 2);
+  cache.SetEntries({MakeEntry("2", "/api", {Uid(2)})});
+  const auto left = cache.Take(kStart);
+  CHECK(left->bundles.size() == 1);
+  CHECK(left->bundles.contains(Td()));
+}
+
 TEST_CASE("snapshots carry the bundles, have rising versions and do not change afterwards") {
   Cache cache(Td());
   cache.SetBundle(FakeBundle("example.org", "root"));
