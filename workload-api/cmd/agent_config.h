@@ -11,6 +11,7 @@
 #include "core/base/secret.h"
 #include "core/crypto/key.h"
 #include "core/spiffe/trust_domain.h"
+#include "workload-api/authorizer/authorizer.h"
 #include "workload-api/cmd/delivery_config.h"
 #include "workload-api/cmd/k8s_attestor_config.h"
 #include "workload-api/cmd/kubernetes_config.h"
@@ -41,6 +42,8 @@ struct AgentConfig {
   sds::Options sds = {};
   std::vector<DeliveryTarget> delivery = {};  ///< identities as files, written by the agent itself
   LogOptions log = {};                        ///< for whoever makes the logger
+  std::optional<authorizer::Options> authorizer = {};  ///< none: no such service
+  LogOptions log = {};                                 ///< for whoever makes the logger
 };
 
 }  // namespace signet::agent_cmd

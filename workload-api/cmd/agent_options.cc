@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <iterator>
 
 #include "core/config/option_checks.h"
+#include "workload-api/cmd/authorizer_options.h"
 #include "workload-api/cmd/delivery_options.h"
 #include "workload-api/cmd/k8s_attestor_options.h"
 #include "workload-api/cmd/kubernetes_options.h"
@@ -198,6 +200,7 @@ std::vector<Option> MakeOptions() {
   AddPluginOptions(options);
   std::ranges::move(K8sAttestorOptions(), std::back_inserter(options));
   std::ranges::move(SdsOptions(), std::back_inserter(options));
+  std::ranges::move(AuthorizerOptions(), std::back_inserter(options));
   std::ranges::move(KubernetesOptions(), std::back_inserter(options));
   std::ranges::move(DeliveryTargetOptions(kAgentTargets), std::back_inserter(options));
   AddUnsupported(options);
@@ -227,6 +230,7 @@ std::vector<std::string> CheckTogether(const config::Values& values) {
   std::ranges::move(CheckK8sAttestor(values), std::back_inserter(problems));
   std::ranges::move(CheckKubernetes(values), std::back_inserter(problems));
   std::ranges::move(CheckDeliveryTargets(values, kAgentTargets), std::back_inserter(problems));
+  std::ranges::move(CheckAuthorizer(values), std::back_inserter(problems));
   return problems;
 }
 
@@ -267,6 +271,7 @@ Result<AgentConfig> FromValues(const config::Values& values) {
   out.disable_sds_api = values.Bool("agent.disable_sds_api");
   out.sds = ReadSdsOptions(values);
   SIGNET_TRY_ASSIGN(out.delivery, ReadDeliveryTargets(values, kAgentTargets));
+  SIGNET_TRY_ASSIGN(out.authorizer, ReadAuthorizer(values));
   out.log.file = values.String("agent.log_file");
   return out;
 }
@@ -286,6 +291,10 @@ Result<AgentConfig> LoadAgentConfig(const std::string& file,
   SIGNET_TRY_ASSIGN(AgentConfig out, FromValues(values));
   if (out.socket_path.empty()) {
     SIGNET_TRY_ASSIGN(out.socket_path, config::DefaultSocketPath("agent", environment));
+  }
+  if (out.authorizer && out.authorizer->socket_path.empty()) {
+    out.authorizer->socket_path =
+        (std::filesystem::path(out.socket_path).parent_path() / "authz.sock").string();
   }
   if (out.data_dir.empty()) {
     SIGNET_TRY_ASSIGN(out.data_dir, config::DefaultDataDir("agent", environment));

@@ -16,6 +16,7 @@
 #include "core/rpc/health.h"
 #include "core/rpc/reflection.h"
 #include "core/rpc/server.h"
+#include "workload-api/authorizer/authorizer.h"
 #include "workload-api/cmd/agent_delivery.h"
 #include "workload-api/cmd/attestors.h"
 #include "workload-api/cmd/csi_driver.h"
@@ -63,10 +64,10 @@ Result<std::unique_ptr<attestor::NodeProver>> MakeProver(const AgentConfig& conf
   return std::unique_ptr<attestor::NodeProver>(std::move(prover));
 }
 
-/// The folder of the socket must let every workload through, unlike the data directory.
-Status MakeSocketFolder(const std::string& socket_path) {
+/// The folder of a socket must let those through who connect, unlike the data directory.
+Status MakeSocketFolder(const std::string& socket_path, const char* whose) {
   const std::string folder = std::filesystem::path(socket_path).parent_path().string();
-  return MakeDirectory(folder, 0755).Context("folder of the Workload API socket");
+  return MakeDirectory(folder, 0755).Context("folder of the " + std::string(whose) + " socket");
 }
 
 class Agent final : public RunningAgent {
@@ -83,6 +84,7 @@ class Agent final : public RunningAgent {
     }
     wake_->Set(nullptr);
     ticker_.reset();
+    authorizer_.reset();
     csi_.reset();
     server_.reset();
     delivery_.reset();
@@ -101,6 +103,7 @@ class Agent final : public RunningAgent {
         delivery_, AgentDelivery::Start(std::move(targets_), hub_, {world_.clock, world_.logger}));
     SIGNET_TRY(Listen());
     SIGNET_TRY(ServePods());
+    SIGNET_TRY(ServeProxies());
     ticker_ = std::make_unique<Ticker>([this] { return manager_->Step(); });
     wake_->Set(ticker_.get());
     return {};
@@ -158,7 +161,7 @@ class Agent final : public RunningAgent {
   }
 
   Status Listen() {
-    SIGNET_TRY(MakeSocketFolder(config_.socket_path));
+    SIGNET_TRY(MakeSocketFolder(config_.socket_path, "Workload API"));
     SIGNET_TRY_ASSIGN(attestors_, StartWorkloadAttestors(config_, world_));
     api_ =
         std::make_unique<agent_rpc::WorkloadApi>(hub_, attestors_->shared_socket(), world_.logger);
@@ -205,6 +208,17 @@ class Agent final : public RunningAgent {
     return {};
   }
 
+  /// ServeProxies opens the authorizer's socket, if that is on.
+  Status ServeProxies() {
+    if (!config_.authorizer) {
+      return {};
+    }
+    auto started =
+        authorizer::Authorizer::Start(*config_.authorizer, {hub_, world_.clock, world_.logger});
+    SIGNET_TRY_ASSIGN(authorizer_, std::move(started).Context("agent.authorizer"));
+    return {};
+  }
+
   void End(Status end) {
     const std::lock_guard lock(mutex_);
     if (!end_) {
@@ -227,6 +241,7 @@ class Agent final : public RunningAgent {
   std::unique_ptr<sds::SecretDiscovery> sds_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<csi::Driver> csi_;
+  std::unique_ptr<authorizer::Authorizer> authorizer_;
   std::unique_ptr<Ticker> ticker_;
 
   std::mutex mutex_;

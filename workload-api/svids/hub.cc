@@ -163,6 +163,15 @@ void Hub::Close(Error error) {
   }
 }
 
+Result<std::shared_ptr<const Snapshot>> Hub::Newest() const {
+  const std::lock_guard lock(mutex_);
+  SIGNET_TRY(closed_);
+  if (snapshot_ == nullptr) {
+    return Unavailable(reason_);
+  }
+  return snapshot_;
+}
+
 std::string Hub::Explain(const std::vector<spiffe::Selector>& selectors) const {
   std::shared_ptr<const Snapshot> snapshot;
   {

@@ -60,6 +60,9 @@ class Hub {
   /// Close ends every stream with the status, and refuses new ones with it.
   void Close(Error error);
 
+  /// Newest is the whole state of this moment; an error as Subscribe would give it.
+  Result<std::shared_ptr<const Snapshot>> Newest() const;
+
   /// Explain says why the selectors got no identity, for the log.
   std::string Explain(const std::vector<spiffe::Selector>& selectors) const;
   std::size_t subscribers() const;

@@ -70,13 +70,14 @@ class Programs:
         ports = [record["port"] for record in records if "port" in record]
         return int(ports[-1]) if ports else None
 
-    def start_agent(self):
+    def start_agent(self, more=None):
+        """Starts the agent; `more` are further keys of its block."""
         bundle = self.write("bundle.pem", self.server("bundle", "show").out)
         token = self.server("token", "generate", "-output", "json").json()["value"]
         self.write("agent.json", {"agent": {
             "trust_domain": "example.org", "server_address": "127.0.0.1", "server_port": self.port(),
             "socket_path": self.agent_socket, "data_dir": self.path("agent"),
-            "trust_bundle_path": bundle, "join_token": token, "log_file": self.path("agent.log")}})
+            "trust_bundle_path": bundle, "join_token": token, "log_file": self.path("agent.log"), **(more or {})}})
         process = self.start(self.agent_program, "agent.json")
         self.wait_for("the agent", lambda: self.agent("healthcheck").code == 0)
         return process, "spiffe://example.org/spire/agent/join_token/" + token
