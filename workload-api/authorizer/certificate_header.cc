@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/base/encoding.h"
+#include "core/crypto/der.h"
 
 namespace signet::authorizer {
 namespace {
@@ -67,6 +68,20 @@ Status AddBase64(Certificates& out, std::string_view base64) {
   return Add(out, std::move(der));
 }
 
+/// HAProxy's ssl_c_chain_der is several certificates in one piece.
+Status AddConcatenated(Certificates& out, std::string_view base64) {
+  SIGNET_TRY_ASSIGN(const Bytes der, Base64Decode(base64));
+  crypto::der::Reader reader(der);
+  do {
+    auto element = reader.Expect(crypto::der::kSequence);
+    if (!element.ok()) {
+      return InvalidArgument("what is in the base64 text is not DER");
+    }
+    SIGNET_TRY(Add(out, ToBytes(element->whole)));
+  } while (!reader.AtEnd());
+  return {};
+}
+
 Result<Certificates> FromPem(std::string_view value) {
   SIGNET_TRY_ASSIGN(const std::string text, Unescape(value));
   Certificates out;
@@ -104,7 +119,7 @@ Status ForEachItem(std::string_view text, const Use& use) {
 Result<Certificates> FromDer(std::string_view value) {
   SIGNET_TRY_ASSIGN(const std::string text, Unescape(value));
   Certificates out;
-  SIGNET_TRY(ForEachItem(text, [&](std::string_view item) { return AddBase64(out, item); }));
+  SIGNET_TRY(ForEachItem(text, [&](std::string_view item) { return AddConcatenated(out, item); }));
   return out;
 }
 

@@ -12,7 +12,7 @@ namespace signet::authorizer {
 /// Format is how a proxy writes certificates into a header.
 enum class Format {
   kPem,      ///< PEM, URL-encoded (nginx, AWS) or with blanks for line ends (Apache)
-  kDer,      ///< base64 of DER, several joined by commas (HAProxy, Caddy, Traefik)
+  kDer,      ///< base64 of DER, several joined by commas or in one piece (HAProxy, Caddy, Traefik)
   kRfc9440,  ///< ":base64:", several joined by commas (Client-Cert, Client-Cert-Chain)
   kXfcc,     ///< Envoy's x-forwarded-client-cert: its Chain or Cert, and nothing else of it
 };

@@ -13,7 +13,7 @@ from programs import Programs  # noqa: E402
 BUILD = sys.argv.pop(1)
 OWN, FOREIGN = "spiffe://example.org/web", "spiffe://other.org/web"
 ALLOW = [OWN, "spiffe://other.org/*"]
-POLICIES = {"web": {"allow": ALLOW}, "caddy": {"allow": ALLOW, "format": "der"}}
+POLICIES = {"web": {"allow": ALLOW}, "der": {"allow": ALLOW, "format": "der"}}
 
 
 class World:
@@ -78,7 +78,8 @@ class Acceptance:
             self.skipTest(f"{self.name} is not installed")
 
     def start(self, **options):
-        proxy = getattr(proxies, self.name)(WORLD.folder / f"{self.name}-{self.id().split('.')[-1]}", WORLD.authz, **options)
+        folder = WORLD.folder / f"{self.name}-{len(list(WORLD.folder.iterdir()))}"
+        proxy = getattr(proxies, self.name)(folder, WORLD.authz, **options)
         self.addCleanup(proxy.stop)
         return proxy
 
@@ -147,6 +148,11 @@ class Caddy(Acceptance, unittest.TestCase):
         proxy = self.start()
         self.let_in(proxy, WORLD.web, OWN, method="POST", body=b"x" * 100_000)
         self.refused(proxy, WORLD.wrong, method="POST", body=b"x" * 100_000)
+
+
+class Haproxy(Acceptance, unittest.TestCase):
+    name = "haproxy"
+    without = 403  # the script of the example answers nothing else
 
 
 if __name__ == "__main__":

@@ -63,22 +63,34 @@ https://proxy.test {{
 }}
 """
 
+HAPROXY_LUA = """
+core.register_action("spiffe", {{"http-req"}}, function(txn, policy)
+  local answer = core.httpclient():get{{
+    url = "http://authorizer/authorize/" .. policy,
+    dst = "unix@{authz}",
+    timeout = 1000,
+    headers = {{["x-ssl-client-cert"] = {{txn:get_var("txn.client_cert") or ""}}}},
+  }}
+  if answer and answer.status == 200 and answer.headers["x-spiffe-id"] then
+    txn:set_var("txn.spiffe_id", answer.headers["x-spiffe-id"][0])
+  end
+end, 1)
+"""
+
 HAPROXY = """
 global
   lua-load {dir}/spiffe.lua
-  log stderr local0 debug
 defaults
   mode http
   timeout client 5s
   timeout server 5s
   timeout connect 1s
 frontend web
-  bind unix@{socket} ssl crt {dir}/pair.pem ca-file {dir}/empty-ca.pem verify optional crt-ignore-err all ca-ignore-err all no-tls-tickets
+  bind unix@{socket} ssl crt {dir}/pair.pem ca-file {dir}/server.pem verify optional crt-ignore-err all ca-ignore-err all
   http-request set-var(txn.client_cert) ssl_c_der,base64
   http-request lua.spiffe {policy}
   http-request deny deny_status 403 unless {{ var(txn.spiffe_id) -m found }}
-  http-after-response set-header X-Seen-Id %[var(txn.spiffe_id)]
-  http-request return status 200 content-type text/plain string hello
+  http-request return status 200 content-type text/plain string hello hdr X-Seen-Id "%[var(txn.spiffe_id)]"
 """
 
 
@@ -143,7 +155,7 @@ class Proxy:
                         "-days", "1", "-subj", "/CN=proxy.test", "-keyout", self.dir / "server.key", "-out",
                         self.dir / "server.pem"], check=True, capture_output=True)
         (self.dir / "pair.pem").write_text((self.dir / "server.pem").read_text() + (self.dir / "server.key").read_text())
-        self.config = self.dir / "Caddyfile"
+        self.config = self.dir / "config"
         self.config.write_text(template.format(dir=self.dir, socket=self.socket, **values))
         with open(self.dir / "log", "wb") as log:
             self.process = subprocess.Popen([part.format(config=self.config) for part in command], stdout=log,
@@ -180,6 +192,13 @@ def nginx(folder, authz, policy="web", verify="optional_no_ca"):
     return Proxy(folder, command, NGINX, authz=authz, policy=policy, verify=verify, user=user)
 
 
-def caddy(folder, authz, policy="caddy", verify="request"):
+def haproxy(folder, authz, policy="der"):
+    script = pathlib.Path(f"{folder}.lua")
+    script.write_text(HAPROXY_LUA.format(authz=authz))
+    return Proxy(folder, [program("haproxy"), "-db", "-f", "{config}"], HAPROXY.replace("{dir}/spiffe.lua", str(script)),
+                 policy=policy)
+
+
+def caddy(folder, authz, policy="der", verify="request"):
     return Proxy(folder, [program("caddy"), "run", "--adapter", "caddyfile", "--config", "{config}"], CADDY,
                  authz=authz, policy=policy, verify=verify)

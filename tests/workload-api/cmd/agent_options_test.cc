@@ -138,6 +138,71 @@ TEST_CASE("an agent without a bundle to trust says where to get one") {
                 Code::kInvalidArgument, "agent.trust_bundle_path: is required; get the file");
 }
 
+constexpr char kAgentStart[] = R"({"agent": {"trust_domain": "a", "server_address": "b",
+  "trust_bundle_path": "/b", "socket_path": "/x/api.sock")";
+
+TEST_CASE("the authorizer is off without its block, and its policies arrive") {
+  const auto off = LoadText(kAgentStart + std::string("}}"));
+  REQUIRE_OK(off);
+  CHECK_FALSE(off->authorizer);
+  const auto on = LoadText(kAgentStart + std::string(R"(, "authorizer": {
+    "socket_mode": "0600", "socket_group": "0", "policies": {
+      "web.v1": {"allow": ["spiffe://a/web"], "users": ["root", "4242"]},
+      "rfc": {"allow": ["spiffe://a/*"], "format": "rfc9440", "chain": "leaf_only_trusts_proxy"},
+      "own": {"allow": [], "format": "xfcc", "certificate_header": "X-A", "chain_header": "X-B"}
+    }}}})"));
+  REQUIRE_OK(on);
+  REQUIRE(on->authorizer);
+  CHECK(on->authorizer->socket_path == "/x/authz.sock");
+  CHECK(on->authorizer->socket_mode == 0600);
+  CHECK(on->authorizer->socket_group == 0);
+  REQUIRE(on->authorizer->policies.size() == 3);
+  const authorizer::Policy& web = on->authorizer->policies[0];
+  CHECK(web.name == "web.v1");
+  CHECK(web.allow.size() == 1);
+  CHECK(web.certificate_header == "X-SSL-Client-Cert");
+  CHECK(web.chain_header.empty());
+  CHECK(web.chain == authorizer::Chain::kVerify);
+  CHECK(web.users == std::vector<std::uint32_t>{0, 4242});
+  const authorizer::Policy& rfc = on->authorizer->policies[1];
+  CHECK(rfc.certificate_header == "Client-Cert");
+  CHECK(rfc.chain_header == "Client-Cert-Chain");
+  CHECK(rfc.chain == authorizer::Chain::kLeafOnlyTrustsProxy);
+  const authorizer::Policy& own = on->authorizer->policies[2];
+  CHECK(own.format == authorizer::Format::kXfcc);
+  CHECK(own.certificate_header == "X-A");
+  CHECK(own.chain_header == "X-B");
+  CHECK(own.allow.empty());
+}
+
+TEST_CASE("all mistakes in the authorizer's block come with their lines") {
+  const auto got = LoadText(R"({"agent": {"trust_domain": "a", "server_address": "b",
+    "trust_bundle_path": "/b", "authorizer": {
+    "socket_mode": "0777", "socket_group": "no-such-group",
+    "policies": {
+      "two words": {"allow": ["spiffe://a/x"]},
+      "one": {"allow": ["spiffe://a/w*", "spiffe://a"], "users": ["no-such-user"]},
+      "two": {"format": "jks", "chain": "no",
+        "certificate_header": "a b"}
+    }}}})");
+  REQUIRE_FALSE(got.ok());
+  for (const std::string want : {
+           "agent.json:3: agent.authorizer.socket_mode: expects an octal file mode",
+           "agent.json:3: agent.authorizer.socket_group: there is no group \"no-such-group\"",
+           "agent.json:5: agent.authorizer.policies.two words: a policy's name is",
+           "agent.json:6: agent.authorizer.policies.one.allow: ",
+           "agent.json:6: agent.authorizer.policies.one.users: there is no user",
+           "agent.json:7: agent.authorizer.policies.two.format: expects \"pem\"",
+           "agent.json:7: agent.authorizer.policies.two.chain: expects \"verify\"",
+           "agent.json:8: agent.authorizer.policies.two.certificate_header: expects the name",
+           "agent.json:7: agent.authorizer.policies.two.allow: is required",
+       }) {
+    CHECK_THAT(got.error().message, Catch::Contains(want));
+  }
+  REQUIRE_ERROR(LoadText(kAgentStart + std::string(R"(, "authorizer": {}}})")),
+                Code::kInvalidArgument, "agent.authorizer.policies: is required");
+}
+
 TEST_CASE("docs/reference-agent-config.md is what the schema table says", "[docs]") {
   test::CheckDoc("reference-agent-config.md",
                  config::Reference("Configuration of signet-agent", AgentOptions()));

@@ -38,6 +38,19 @@ TEST_CASE("before the first snapshot a stream is told why it must wait") {
                 "refused the join token");
 }
 
+TEST_CASE("the newest snapshot is whole, and not to be had before the first or after the end") {
+  World world;
+  REQUIRE_ERROR(world.hub.Newest(), Code::kUnavailable, "waiting for the server");
+  world.Publish();
+  world.Publish();
+  const auto newest = world.hub.Newest();
+  REQUIRE_OK(newest);
+  CHECK((*newest)->version == 2);
+  CHECK((*newest)->identities.size() == 2);
+  world.hub.Close(PermissionDenied("banned"));
+  REQUIRE_ERROR(world.hub.Newest(), Code::kPermissionDenied, "banned");
+}
+
 TEST_CASE(
     "WL-06 a stream gets the full state at once, and streams of the same selectors share its "
     "bytes") {
