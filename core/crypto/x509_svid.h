@@ -1,7 +1,10 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "core/base/bytes.h"
@@ -10,6 +13,9 @@
 #include "core/crypto/certificate.h"
 #include "core/spiffe/bundle.h"
 #include "core/spiffe/spiffe_id.h"
+
+struct x509_st;        // X509 of <openssl/x509.h>
+struct stack_st_X509;  // STACK_OF(X509)
 
 namespace signet::crypto {
 
@@ -28,6 +34,9 @@ struct X509Svid {
   static Result<X509Svid> FromChain(const std::vector<Bytes>& chain_der);
 };
 
+/// Fingerprint names a certificate: the SHA-256 of its DER.
+using Fingerprint = std::array<std::uint8_t, 32>;
+
 /// TrustStore holds the X.509 authorities of one trust domain, ready for verification (one
 /// X509_STORE each, never shared between trust domains: BUN-13, trap T11). Immutable; safe for
 /// several threads.
@@ -39,6 +48,8 @@ class TrustStore {
   ~TrustStore();
 
   const spiffe::TrustDomain& trust_domain() const;
+  /// authorities names what it holds.
+  const std::set<Fingerprint>& authorities() const;
 
   struct Impl;
   explicit TrustStore(std::unique_ptr<Impl> impl);
@@ -58,5 +69,17 @@ using TrustStores = std::map<spiffe::TrustDomain, std::shared_ptr<const TrustSto
 /// unknown signer, expired …), with the reason. Takes about 0.2 ms.
 Result<X509Svid> VerifyX509Svid(const std::vector<Bytes>& chain_der, const TrustStores& stores,
                                 SystemTime now);
+
+/// VerifiedSvid is a peer that is trusted, and what it owes that to.
+struct VerifiedSvid {
+  X509Svid svid;
+  Fingerprint authority;  ///< which one of its trust domain's authorities ended the path
+};
+
+/// VerifyPresented is VerifyX509Svid for a chain that the TLS library has read already; reading it
+/// again would cost libcrypto more than the verification does. `others` are the certificates beside
+/// the leaf, in their order; the leaf itself in front of them does no harm; may be null.
+Result<VerifiedSvid> VerifyPresented(x509_st* leaf, const stack_st_X509* others,
+                                     const TrustStores& stores, SystemTime now);
 
 }  // namespace signet::crypto

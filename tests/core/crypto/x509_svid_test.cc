@@ -2,11 +2,16 @@
 // another implementation; each names its row, and the test of a row runs all folders of that row.
 #include "core/crypto/x509_svid.h"
 
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
 #include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -71,11 +76,49 @@ TrustStores ReadStores(const fs::path& folder) {
   return stores;
 }
 
+/// What VerifyPresented says of a chain that libcrypto has read; nothing if it cannot read it.
+std::optional<Result<VerifiedSvid>> Presented(const std::vector<Bytes>& chain,
+                                              const TrustStores& stores, SystemTime at) {
+  const auto free_all = [](STACK_OF(X509) * all) { sk_X509_pop_free(all, X509_free); };
+  const std::unique_ptr<STACK_OF(X509), decltype(free_all)> all(sk_X509_new_null(), free_all);
+  for (const Bytes& der : chain) {
+    const unsigned char* from = der.data();
+    X509* certificate = d2i_X509(nullptr, &from, static_cast<long>(der.size()));
+    if (certificate == nullptr || from != der.data() + der.size()) {  // so does the TLS library
+      X509_free(certificate);
+      ERR_clear_error();
+      return std::nullopt;
+    }
+    sk_X509_push(all.get(), certificate);
+  }
+  return VerifyPresented(sk_X509_value(all.get(), 0), all.get(), stores, at);
+}
+
+/// Both ways in must judge alike.
+void CheckPresented(const std::vector<Bytes>& chain, const TrustStores& stores, SystemTime at,
+                    const Result<X509Svid>& want) {
+  const auto got = Presented(chain, stores, at);
+  if (!got) {
+    CHECK_FALSE(want.ok());
+    return;
+  }
+  REQUIRE(got->ok() == want.ok());
+  if (!want.ok()) {
+    CHECK(got->error().code == want.error().code);
+    CHECK(got->error().message == want.error().message);
+    return;
+  }
+  CHECK((*got)->svid.id == want->id);
+  CHECK(stores.at(want->id.trust_domain())->authorities().contains((*got)->authority));
+}
+
 void RunCase(const fs::path& folder, std::map<std::string, std::string> want) {
   INFO(folder.filename().string() + ": " + want["about"]);
   const std::vector<Bytes> chain = ReadCertificates(folder / "chain.pem");
   const SystemTime at = FromUnixSeconds(std::stoll(want["time"]));
-  const auto got = VerifyX509Svid(chain, ReadStores(folder), at);
+  const TrustStores stores = ReadStores(folder);
+  const auto got = VerifyX509Svid(chain, stores, at);
+  CheckPresented(chain, stores, at, got);
   if (want["expect"] == "OK") {
     REQUIRE_OK(got);
     CHECK(got->leaf().der == chain.front());
