@@ -17,8 +17,9 @@ foreach(header
     core/base/unique_fd.h
     core/spiffe/bundle.h core/spiffe/spiffe_id.h core/spiffe/trust_domain.h
     core/crypto/certificate.h core/crypto/key.h core/crypto/pem.h core/crypto/x509_svid.h
-    workload-api/client/authorizer.h workload-api/client/endpoint.h workload-api/client/tls.h
-    workload-api/client/x509_context.h workload-api/client/x509_source.h)
+    workload-api/client/authorizer.h workload-api/client/connections.h workload-api/client/endpoint.h
+    workload-api/client/identity_watch.h workload-api/client/resumption.h workload-api/client/ticker.h
+    workload-api/client/tls.h workload-api/client/x509_context.h workload-api/client/x509_source.h)
   cmake_path(GET header PARENT_PATH folder)
   install(FILES ${CMAKE_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/signet/${folder}
     COMPONENT client)

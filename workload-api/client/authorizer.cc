@@ -48,6 +48,41 @@ Authorizer AuthorizeMemberOf(spiffe::TrustDomain trust_domain) {
   });
 }
 
+Result<Authorizer> AuthorizePathPrefix(spiffe::TrustDomain trust_domain, std::string prefix) {
+  const bool below_only = prefix.ends_with('/');
+  const std::string path = below_only ? prefix.substr(0, prefix.size() - 1) : std::move(prefix);
+  if (path.empty()) {
+    return InvalidArgument(
+        "a path prefix like /ns/prod is needed; for a whole trust domain use "
+        "AuthorizeMemberOf");
+  }
+  SIGNET_TRY(spiffe::ValidatePath(path).Context("path prefix \"" + path + "\""));
+  return AuthorizeIf([wanted = std::move(trust_domain), path,
+                      below_only](const spiffe::SpiffeId& peer) -> Status {
+    const bool inside = peer.path().starts_with(path + "/") || (!below_only && peer.path() == path);
+    if (peer.trust_domain() == wanted && inside) {
+      return {};
+    }
+    return NotAuthorized(peer,
+                         "wanted " + wanted.id() + path + (below_only ? "/*" : " or below it"));
+  });
+}
+
+Authorizer AuthorizeAnyOf(std::vector<Authorizer> authorizers) {
+  return AuthorizeIf([any = std::move(authorizers)](const spiffe::SpiffeId& peer) -> Status {
+    std::string reasons;
+    for (const Authorizer& authorizer : any) {
+      Status status = authorizer.Authorize(peer);
+      if (status.ok()) {
+        return {};
+      }
+      reasons += "; " + status.error().message;
+    }
+    return PermissionDenied("none of " + std::to_string(any.size()) + " authorizers lets " +
+                            peer.ToString() + " in" + reasons);
+  });
+}
+
 Authorizer AuthorizeAnyTrustedPeer() {
   return AuthorizeIf([](const spiffe::SpiffeId&) -> Status { return {}; });
 }

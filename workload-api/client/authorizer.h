@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "core/base/result.h"
@@ -32,6 +33,12 @@ Authorizer AuthorizeId(spiffe::SpiffeId id);
 Authorizer AuthorizeOneOf(std::vector<spiffe::SpiffeId> ids);
 /// AuthorizeMemberOf lets every identity of a trust domain in.
 Authorizer AuthorizeMemberOf(spiffe::TrustDomain trust_domain);
+/// AuthorizePathPrefix lets in what lies at or below a path of a trust domain, by whole segments:
+/// "/ns/prod" means /ns/prod and /ns/prod/x, never /ns/production; "/ns/prod/" only what is below.
+/// INVALID_ARGUMENT: no path ("" and "/" are a whole trust domain: say AuthorizeMemberOf).
+Result<Authorizer> AuthorizePathPrefix(spiffe::TrustDomain trust_domain, std::string prefix);
+/// AuthorizeAnyOf lets in whom one of these lets in; an empty list lets nobody in.
+Authorizer AuthorizeAnyOf(std::vector<Authorizer> authorizers);
 /// AuthorizeAnyTrustedPeer lets in whoever any known bundle vouches for, federated trust domains
 /// included.
 Authorizer AuthorizeAnyTrustedPeer();

@@ -40,6 +40,11 @@ X509Snapshot SourceState::Current() const {
   return snapshot_;
 }
 
+Error SourceState::Problem() const {
+  const std::lock_guard lock(mutex_);
+  return problem_ ? *problem_ : Unavailable("nothing has come from the Workload API yet");
+}
+
 Status SourceState::WaitUntilReady(MonoTime deadline) const {
   std::unique_lock lock(mutex_);
   changed_.wait_until(lock, deadline, [this] { return snapshot_ != nullptr || ended_; });

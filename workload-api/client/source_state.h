@@ -25,6 +25,8 @@ class SourceState {
   void End(Error why);
 
   X509Snapshot Current() const;
+  /// Problem is the last one since there was a snapshot.
+  Error Problem() const;
   /// WaitUntilReady returns when there is a snapshot, when the source has ended, or at the deadline
   /// (DEADLINE_EXCEEDED with the last problem).
   Status WaitUntilReady(MonoTime deadline) const;

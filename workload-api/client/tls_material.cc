@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/secret.h"
+#include "core/crypto/hash.h"
 
 namespace signet::client {
 namespace {
@@ -27,9 +28,24 @@ Result<OpensslPtr<EVP_PKEY>> ToKey(const crypto::PrivateKey& key) {
   return pkey;
 }
 
-}  // namespace
+// Everything a verdict stands on, in an order that is the same for the same content: sets and maps
+// are sorted, and what varies in length ends with a byte that no name holds.
+Epoch EpochOf(const X509Context& context, const Epoch& salt) {
+  Bytes grounds(salt.begin(), salt.end());
+  Append(grounds, AsBytes(context.default_identity().id().ToString()));
+  for (const auto& [trust_domain, store] : context.trust_stores) {
+    grounds.push_back(0);
+    Append(grounds, AsBytes(trust_domain.name()));
+    grounds.push_back(0);
+    for (const crypto::Fingerprint& authority : store->authorities()) {
+      Append(grounds, authority);
+    }
+  }
+  return crypto::Sha256(grounds);
+}
 
-Result<std::shared_ptr<const TlsMaterial>> MakeTlsMaterial(X509Snapshot snapshot) {
+Result<std::shared_ptr<const TlsMaterial>> MakeTlsMaterial(X509Snapshot snapshot,
+                                                           const Epoch& salt) {
   const X509Identity& identity = snapshot->default_identity();
   auto material = std::make_shared<TlsMaterial>();
   SIGNET_TRY_ASSIGN(material->leaf, ToX509(identity.svid.leaf()));
@@ -42,14 +58,21 @@ Result<std::shared_ptr<const TlsMaterial>> MakeTlsMaterial(X509Snapshot snapshot
     }
     x509.release();
   }
+  material->epoch = EpochOf(*snapshot, salt);
   material->snapshot = std::move(snapshot);
   return std::shared_ptr<const TlsMaterial>(std::move(material));
 }
 
+}  // namespace
+
 Result<std::shared_ptr<const TlsMaterial>> TlsMaterialCache::For(const X509Snapshot& snapshot) {
   const std::lock_guard lock(mutex_);
   if (last_ == nullptr || last_->snapshot != snapshot) {
-    SIGNET_TRY_ASSIGN(last_, MakeTlsMaterial(snapshot));
+    SIGNET_TRY_ASSIGN(auto fresh, MakeTlsMaterial(snapshot, salt_));
+    if (last_ != nullptr && X509_cmp(fresh->leaf.get(), last_->leaf.get()) != 0) {
+      ++rotations_;
+    }
+    last_ = std::move(fresh);
   }
   return last_;
 }

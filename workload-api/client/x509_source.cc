@@ -1,5 +1,8 @@
 #include "workload-api/client/x509_source.h"
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <utility>
 
 #include "core/base/random.h"
@@ -9,11 +12,25 @@
 
 namespace signet::client {
 
+namespace {
+
+Error Forked() {
+  return FailedPrecondition(
+      "this process was forked from the one that opened the source, and the source's thread stayed "
+      "behind; open a source after fork()");
+}
+
+}  // namespace
+
 struct X509Source::Impl {
+  const pid_t process = ::getpid();
   RealClock clock;
   SystemRandom random;
   SourceState state;
   std::unique_ptr<WatchLoop> loop;  // last: it uses the others and ends first
+
+  // In a forked child no member may be touched: a lock may be held by a thread that is not there.
+  bool forked() const { return ::getpid() != process; }
 };
 
 Result<std::shared_ptr<X509Source>> X509Source::Open(X509SourceOptions options) {
@@ -38,11 +55,22 @@ Result<std::shared_ptr<X509Source>> X509Source::Open(X509SourceOptions options) 
 }
 
 X509Source::X509Source(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-X509Source::~X509Source() = default;
+X509Source::~X509Source() {
+  if (impl_->forked()) {
+    (void)impl_.release();  // there is no thread to join
+  }
+}
 
-X509Snapshot X509Source::Current() const { return impl_->state.Current(); }
+X509Snapshot X509Source::Current() const {
+  return impl_->forked() ? nullptr : impl_->state.Current();
+}
+
+Error X509Source::Problem() const { return impl_->forked() ? Forked() : impl_->state.Problem(); }
 
 Status X509Source::WaitUntilReady(MonoTime deadline) const {
+  if (impl_->forked()) {
+    return Forked();
+  }
   return impl_->state.WaitUntilReady(deadline);
 }
 

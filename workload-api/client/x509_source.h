@@ -17,6 +17,8 @@ class X509Provider {
   virtual ~X509Provider() = default;
   /// Current is null before the first message and after the agent took the identities away.
   virtual X509Snapshot Current() const = 0;
+  /// Problem says what is known about why Current is null; for people.
+  virtual Error Problem() const { return Unavailable("the source has none"); }
 };
 
 struct X509SourceOptions {
@@ -40,6 +42,9 @@ struct X509SourceOptions {
 ///   auto source = signet::client::X509Source::Open({});
 ///   source->WaitUntilReady(deadline);
 ///   source->Current()->default_identity().id();
+///
+/// After fork() a source belongs to the parent. In the child it holds nothing (so handshakes fail)
+/// and says why; open another one there, and make new SSL_CTX for it.
 class X509Source final : public X509Provider {
  public:
   /// Open checks the endpoint and starts watching; it does not wait for the agent.
@@ -50,6 +55,7 @@ class X509Source final : public X509Provider {
   X509Source& operator=(const X509Source&) = delete;
 
   X509Snapshot Current() const override;
+  Error Problem() const override;
   /// WaitUntilReady returns as soon as there is an identity. DEADLINE_EXCEEDED carries the last
   /// problem; a source that will not try again says why at once.
   Status WaitUntilReady(MonoTime deadline) const;

@@ -1,131 +1,15 @@
 #include "workload-api/client/tls.h"
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
 #include <atomic>
 #include <thread>
 
 #include "tests/support/result.h"
-#include "tests/workload-api/client/test_pki.h"
+#include "tests/workload-api/client/tls_pair.h"
 
 namespace signet::client {
 namespace {
 
-using test::Authority;
-using test::Leaf;
-using test::LeafRequest;
-using test::MessageFor;
-using test::SnapshotFor;
-
-constexpr const char* kServerId = "spiffe://example.org/server";
-constexpr const char* kClientId = "spiffe://example.org/client";
-
-using ContextPtr = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
-using SslPtr = std::unique_ptr<SSL, decltype(&SSL_free)>;
-
-spiffe::SpiffeId Id(const char* text) { return spiffe::SpiffeId::Parse(text).value(); }
-
-// FakeProvider holds what the test puts into it.
-class FakeProvider final : public X509Provider {
- public:
-  explicit FakeProvider(X509Snapshot snapshot = nullptr) : snapshot_(std::move(snapshot)) {}
-  X509Snapshot Current() const override {
-    const std::lock_guard lock(mutex_);
-    return snapshot_;
-  }
-  void Set(X509Snapshot snapshot) {
-    const std::lock_guard lock(mutex_);
-    snapshot_ = std::move(snapshot);
-  }
-
- private:
-  mutable std::mutex mutex_;
-  X509Snapshot snapshot_;
-};
-
-std::shared_ptr<FakeProvider> ProviderFor(const Authority& authority, const char* id) {
-  return std::make_shared<FakeProvider>(SnapshotFor(MessageFor(authority, id)));
-}
-
-ContextPtr NewContext(int version = TLS1_3_VERSION) {
-  ContextPtr context(SSL_CTX_new(TLS_method()), SSL_CTX_free);
-  SSL_CTX_set_max_proto_version(context.get(), version);
-  return context;
-}
-
-ContextPtr Server(std::shared_ptr<const X509Provider> source, Authorizer authorizer,
-                  int version = TLS1_3_VERSION, TlsOptions options = {}) {
-  ContextPtr context = NewContext(version);
-  REQUIRE_OK(
-      ConfigureServer(context.get(), std::move(source), std::move(authorizer), std::move(options)));
-  return context;
-}
-
-ContextPtr Client(std::shared_ptr<const X509Provider> source, Authorizer authorizer,
-                  int version = TLS1_3_VERSION, TlsOptions options = {}) {
-  ContextPtr context = NewContext(version);
-  REQUIRE_OK(
-      ConfigureClient(context.get(), std::move(source), std::move(authorizer), std::move(options)));
-  return context;
-}
-
-// Pair is a client and a server that talk through memory.
-struct Pair {
-  Pair(const ContextPtr& client_context, const ContextPtr& server_context)
-      : client(SSL_new(client_context.get()), SSL_free),
-        server(SSL_new(server_context.get()), SSL_free) {
-    BIO* one = nullptr;
-    BIO* other = nullptr;
-    REQUIRE(BIO_new_bio_pair(&one, 0, &other, 0) == 1);
-    SSL_set_bio(client.get(), one, one);
-    SSL_set_bio(server.get(), other, other);
-    SSL_set_connect_state(client.get());
-    SSL_set_accept_state(server.get());
-  }
-  // Both sides are through, and a byte gets back and forth: with TLS 1.3 only this proves the
-  // client was let in.
-  bool Talk() {
-    for (int i = 0; i < 10; ++i) {
-      SSL_do_handshake(client.get());
-      SSL_do_handshake(server.get());
-    }
-    char byte = 'x';
-    const bool there =
-        SSL_write(client.get(), &byte, 1) == 1 && SSL_read(server.get(), &byte, 1) == 1;
-    const bool back =
-        SSL_write(server.get(), &byte, 1) == 1 && SSL_read(client.get(), &byte, 1) == 1;
-    ERR_clear_error();
-    return there && back;
-  }
-  SslPtr client;
-  SslPtr server;
-};
-
-struct Both {
-  explicit Both(int version = TLS1_3_VERSION, LeafRequest leaf = {.uris = {kClientId}})
-      : client_source(std::make_shared<FakeProvider>(With(authority, leaf))),
-        server_source(ProviderFor(authority, kServerId)),
-        client(Client(client_source, AuthorizeId(Id(kServerId)), version)),
-        server(Server(server_source, AuthorizeId(Id(kClientId)), version)) {}
-
-  static X509Snapshot With(const Authority& authority, const LeafRequest& request) {
-    Leaf leaf = authority.Issue(request);
-    X509Message message;
-    message.svids.push_back({request.uris.at(0), leaf.Concatenated(), Secret(std::move(leaf.pkcs8)),
-                             authority.der(), ""});
-    return SnapshotFor(std::move(message));
-  }
-
-  Authority authority{"example.org"};
-  std::shared_ptr<FakeProvider> client_source;
-  std::shared_ptr<FakeProvider> server_source;
-  ContextPtr client;
-  ContextPtr server;
-};
-
-const int kVersions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+using namespace test;  // NOLINT: the kit of this room's tests
 
 TEST_CASE("Two workloads talk, and each knows who the other is") {
   for (const int version : kVersions) {
@@ -299,6 +183,51 @@ TEST_CASE("TLS 1.1, and a second binding of one context, are refused") {
                 Code::kFailedPrecondition, "bound to a source already");
   REQUIRE_ERROR(ConfigureServer(NewContext().get(), nullptr, AuthorizeAnyTrustedPeer()),
                 Code::kInvalidArgument, "source");
+}
+
+TEST_CASE("A server does not say whom it trusts when it asks for a certificate") {
+  for (const int version : kVersions) {
+    Both both(version);
+    Pair pair(both.client, both.server);
+    REQUIRE(pair.Talk());
+    CHECK(sk_X509_NAME_num(SSL_get0_peer_CA_list(pair.client.get())) <= 0);
+  }
+}
+
+TEST_CASE("The metrics tell handshakes, refusals by kind, rotations and our own expiry") {
+  Both both;
+  FakeClock clock(RealClock().Now());
+  const ContextPtr server =
+      Server(both.server_source, AuthorizeId(Id(kClientId)), TLS1_3_VERSION, {.clock = &clock});
+  REQUIRE(Pair(both.client, server).Talk());
+  const std::string epoch = MetricsOf(server.get())->epoch;
+  both.server_source->Set(SnapshotFor(MessageFor(both.authority, kServerId)));
+  REQUIRE(Pair(both.client, server).Talk());
+  CHECK(MetricsOf(server.get())->epoch == epoch);
+  const auto refused = [&](const std::shared_ptr<FakeProvider>& source) {
+    return !Pair(Client(source, AuthorizeAnyTrustedPeer()), server).Talk();
+  };
+  CHECK(refused(ProviderFor(both.authority, "spiffe://example.org/stranger")));
+  const Authority impostor("example.org");
+  X509Message foreign = MessageFor(impostor, kClientId);
+  Append(foreign.svids[0].bundle, both.authority.der());
+  CHECK(refused(std::make_shared<FakeProvider>(SnapshotFor(std::move(foreign)))));
+  const auto metrics = MetricsOf(server.get());
+  REQUIRE_OK(metrics);
+  CHECK(metrics->handshakes == 2);
+  CHECK(metrics->resumed == 0);
+  CHECK(metrics->rotations == 1);
+  CHECK(metrics->refused_unauthorized == 1);
+  CHECK(metrics->refused_untrusted == 1);
+  CHECK(metrics->refused_malformed == 0);
+  CHECK(metrics->until_expiry > Duration(std::chrono::minutes(58)));
+  CHECK(metrics->until_expiry < Duration(std::chrono::minutes(61)));
+  both.server_source->Set(nullptr);
+  CHECK(refused(both.client_source));
+  CHECK(MetricsOf(server.get())->refused_without_identity == 1);
+  CHECK(MetricsOf(server.get())->epoch.empty());
+  CHECK_FALSE(MetricsOf(server.get())->until_expiry.has_value());
+  CHECK(MetricsOf(NewContext().get()).code() == Code::kFailedPrecondition);
 }
 
 TEST_CASE("An SSL that is cleared for another connection does not keep the last peer's name") {

@@ -1,5 +1,8 @@
 #include "workload-api/client/x509_source.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -115,6 +118,29 @@ TEST_CASE("EP-15: an agent that answers INVALID_ARGUMENT is asked once") {
   REQUIRE_OK(source);
   REQUIRE_ERROR((*source)->WaitUntilReady(kPatience), Code::kInvalidArgument, "security header");
   CHECK(api.calls() == 1);
+}
+
+TEST_CASE("After fork the child's source holds nothing, says why and ends without its thread") {
+  const Authority own("example.org");
+  const TempDir dir;
+  FakeWorkloadApi api("unix:" + dir.File("api.sock"));
+  api.Say(MessageFor(own, kWeb));
+  auto source = *X509Source::Open({.endpoint = "unix:" + dir.File("api.sock")});
+  REQUIRE_OK(source->WaitUntilReady(kPatience));
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {  // a failed REQUIRE must not run the rest of the tests here
+    ::alarm(10);
+    const Status ready = source->WaitUntilReady(kPatience);
+    const bool right = ready.code() == Code::kFailedPrecondition && source->Current() == nullptr &&
+                       source->Problem().message.find("fork") != std::string::npos;
+    source.reset();
+    ::_exit(right ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(source->Current() != nullptr);
 }
 
 TEST_CASE("A source with a wrong endpoint or wrong backoff does not open") {
