@@ -5,8 +5,8 @@ include(CMakePackageConfigHelpers)
 
 set_target_properties(workload_api_client PROPERTIES EXPORT_NAME client)
 set_target_properties(workload_api_client_grpc PROPERTIES EXPORT_NAME client_grpc)
-install(TARGETS workload_api_client workload_api_client_grpc core_crypto core_spiffe core_base spiffe_workload_proto
-                spiffe_workload_proto_grpc
+install(TARGETS workload_api_client workload_api_client_grpc core_crypto core_spiffe core_base
+                spiffe_workload_proto spiffe_workload_proto_grpc
   EXPORT SignetTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT client)
 set(signet_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Signet)
@@ -19,7 +19,7 @@ foreach(header
     core/spiffe/bundle.h core/spiffe/spiffe_id.h core/spiffe/trust_domain.h
     core/crypto/certificate.h core/crypto/key.h core/crypto/pem.h core/crypto/x509_svid.h
     workload-api/client/authorizer.h workload-api/client/connections.h workload-api/client/endpoint.h
-    workload-api/client/grpc_server.h
+    workload-api/client/grpc_channel.h workload-api/client/grpc_server.h
     workload-api/client/identity_watch.h workload-api/client/resumption.h workload-api/client/ticker.h
     workload-api/client/tls.h workload-api/client/x509_context.h workload-api/client/x509_source.h)
   cmake_path(GET header PARENT_PATH folder)

@@ -31,17 +31,6 @@ Result<std::vector<Bytes>> Decode(const PresentedChain& presented) {
   return chain;
 }
 
-Status Usable(const X509Snapshot& snapshot, SystemTime now) {
-  if (snapshot == nullptr) {
-    return Unavailable("we have no identity");
-  }
-  const SystemTime expiry = snapshot->default_identity().svid.leaf().not_after;
-  if (expiry < now) {
-    return Unavailable("our own identity has expired at " + FormatTime(expiry));
-  }
-  return {};
-}
-
 }  // namespace
 
 PeerJudge::PeerJudge(std::shared_ptr<const X509Provider> source, Authorizer authorizer,
@@ -63,10 +52,25 @@ void PeerJudge::Refused(const Error& why) const noexcept {
   }
 }
 
+bool PeerJudge::HasExpired(const X509Context& context, SystemTime now) {
+  return context.default_identity().svid.leaf().not_after < now;
+}
+
+Result<X509Snapshot> PeerJudge::Ours() const {
+  X509Snapshot snapshot = source_->Current();
+  if (snapshot == nullptr) {
+    return Unavailable("we have no identity");
+  }
+  if (HasExpired(*snapshot, Now())) {
+    return Unavailable("our own identity has expired at " +
+                       FormatTime(snapshot->default_identity().svid.leaf().not_after));
+  }
+  return snapshot;
+}
+
 Result<spiffe::SpiffeId> PeerJudge::AtHandshake(const PresentedChain& presented) const noexcept {
   const auto judge = [&]() -> Result<spiffe::SpiffeId> {
-    const X509Snapshot snapshot = source_->Current();
-    SIGNET_TRY(Usable(snapshot, Now()));
+    SIGNET_TRY_ASSIGN(const X509Snapshot snapshot, Ours());
     SIGNET_TRY_ASSIGN(const std::vector<Bytes> chain, Decode(presented));
     SIGNET_TRY_ASSIGN(const crypto::X509Svid svid,
                       crypto::VerifyX509Svid(chain, snapshot->trust_stores, Now()));

@@ -42,6 +42,9 @@ class PeerJudge {
   /// What was verified lately against the same bundles is not verified again (under 2 µs).
   Result<spiffe::SpiffeId> AtCall(const PresentedChain& chain, Expired expired) const noexcept;
 
+  /// Ours is the source's state of the moment; UNAVAILABLE without a valid identity in it.
+  Result<X509Snapshot> Ours() const;
+  static bool HasExpired(const X509Context& context, SystemTime now);
   SystemTime Now() const;
   /// Refused tells `on_refused`; its exceptions change nothing.
   void Refused(const Error& why) const noexcept;

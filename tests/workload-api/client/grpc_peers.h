@@ -5,6 +5,7 @@
 
 #include "core/base/result.h"
 #include "tests/workload-api/client/test_pki.h"
+#include "workload-api/client/grpc_channel.h"
 #include "workload-api/client/grpc_server.h"
 
 namespace signet::client::test {
@@ -15,6 +16,8 @@ class GrpcServer {
   /// With our credentials.
   GrpcServer(std::shared_ptr<const X509Provider> source, Authorizer authorizer,
              GrpcServerOptions options = {});
+  /// With the gRPC library's own credentials: an identity that never changes, any client is let in.
+  explicit GrpcServer(const Leaf& identity);
   /// Without TLS.
   GrpcServer();
   ~GrpcServer();
@@ -22,6 +25,10 @@ class GrpcServer {
   GrpcServer& operator=(const GrpcServer&) = delete;
 
   const std::string& target() const;
+  /// clients_seen counts the different certificates that callers have shown.
+  std::size_t clients_seen() const;
+  /// Streams say one thing when they start, and a second one once this was called.
+  void FinishStreams();
 
  private:
   struct Impl;
@@ -44,6 +51,23 @@ class PlainClient {
   Result<std::string> Call(const std::string& header = "");
   /// server_leaf is what the server showed last, DER; empty before.
   Bytes server_leaf() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// CallOn makes a call with the stub of the moment and gives the ID that the server knows us by.
+Result<std::string> CallOn(const std::shared_ptr<SpiffeChannel>& channel);
+
+/// OpenStream is a call that goes on until FinishStreams.
+class OpenStream {
+ public:
+  /// Waits for the first message.
+  explicit OpenStream(const std::shared_ptr<SpiffeChannel>& channel);
+  ~OpenStream();
+  /// Waits for the second message and the end.
+  Status Finish();
 
  private:
   struct Impl;
