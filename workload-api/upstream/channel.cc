@@ -6,31 +6,12 @@
 #include <grpcpp/security/tls_credentials_options.h>
 
 #include "core/crypto/pem.h"
+#include "workload-api/client/grpc_verifier.h"
 
 namespace signet::upstream {
 namespace {
 
 namespace tls = grpc::experimental;
-
-std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
-
-class PeerVerifier final : public tls::ExternalCertificateVerifier {
- public:
-  explicit PeerVerifier(std::shared_ptr<const ServerJudge> judge) : judge_(std::move(judge)) {}
-
-  bool Verify(tls::TlsCustomVerificationCheckRequest* request, std::function<void(grpc::Status)>,
-              grpc::Status* sync_status) override {
-    const Status judged = judge_->Judge(View(request->peer_cert_full_chain()));
-    if (!judged.ok()) {
-      *sync_status = grpc::Status(grpc::StatusCode::UNAUTHENTICATED, judged.error().message);
-    }
-    return true;
-  }
-  void Cancel(tls::TlsCustomVerificationCheckRequest*) override {}
-
- private:
-  const std::shared_ptr<const ServerJudge> judge_;
-};
 
 Result<tls::IdentityKeyCertPair> PairOf(const manager::AgentIdentity& identity) {
   SIGNET_TRY_ASSIGN(const Secret key, identity.key->ToPkcs8());
@@ -115,10 +96,12 @@ Result<std::shared_ptr<grpc::Channel>> OpenChannel(const std::string& target,
                                                    const manager::AgentIdentity* identity) {
   tls::TlsChannelCredentialsOptions options;
   options.set_verify_server_certs(
-      false);  // the library's check knows no SPIFFE; PeerVerifier does all of it
+      false);  // the library's check knows no SPIFFE; ours does all of it
   options.set_check_call_host(false);
   options.set_certificate_verifier(
-      tls::ExternalCertificateVerifier::Create<PeerVerifier>(std::move(judge)));
+      client::MakeGrpcVerifier([judge = std::move(judge)](const client::PresentedChain& shown) {
+        return judge->Judge(shown.others);
+      }));
   if (identity != nullptr) {
     SIGNET_TRY_ASSIGN(tls::IdentityKeyCertPair pair, PairOf(*identity));
     options.set_certificate_provider(std::make_shared<tls::StaticDataCertificateProvider>(
