@@ -103,6 +103,15 @@ TEST_CASE("all problems of a file come in one run, and none shows the token") {
   CHECK_THAT(text, !Catch::Contains("s3cr3t"));
 }
 
+TEST_CASE("the configuration of examples/istio is a whole one") {
+  std::ifstream file(std::string(SIGNET_TEST_DATA) + "/../../examples/istio/agent.json");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto config = LoadText(text);
+  REQUIRE_OK(config);
+  CHECK(config->sds.rootca_includes_federated);
+  CHECK(config->sds.system_roots_path == "/etc/ssl/certs/ca-certificates.crt");
+}
+
 TEST_CASE("SPIRE's block sds arrives, and ours in it") {
   constexpr char kAgent[] = R"({"agent": {"trust_domain": "a", "server_address": "b",
     "trust_bundle_path": "/b")";
