@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 
+#include "ca/issuance/cross_certificate.h"
 #include "ca/issuance/linter.h"
 #include "ca/issuance/x509_parts.h"
 #include "core/base/encoding.h"
@@ -204,6 +205,11 @@ Result<IssuedSvid> X509Issuer::Issue(Kind kind, const SvidParams& params, System
                     .not_after = not_after};
   issued.chain = {issued.certificate};
   return issued;
+}
+
+Result<crypto::Certificate> X509Issuer::CrossCertify(const ForeignRoot& root,
+                                                     SystemTime now) const {
+  return issuance::CrossCertify({*impl_->key, impl_->ca, impl_->random}, root, now);
 }
 
 const crypto::Certificate& X509Issuer::authority() const { return impl_->ca; }

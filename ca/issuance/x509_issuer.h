@@ -15,6 +15,8 @@
 
 namespace signet::issuance {
 
+struct ForeignRoot;
+
 /// SubjectName is a distinguished name from policy. Empty parts are left out.
 struct SubjectName {
   std::string country = {};
@@ -72,6 +74,10 @@ class X509Issuer {
   /// Issue patches a TBS template, signs once, and checks the finished certificate against its own
   /// parameters before it leaves. FAILED_PRECONDITION once the authority has expired.
   Result<IssuedSvid> Issue(Kind kind, const SvidParams& params, SystemTime now) const;
+
+  /// CrossCertify certifies the root of another trust domain with this authority; see
+  /// cross_certificate.h.
+  Result<crypto::Certificate> CrossCertify(const ForeignRoot& root, SystemTime now) const;
 
   const crypto::Certificate& authority() const;
   /// authority_id is the lower-case hex SubjectKeyId.

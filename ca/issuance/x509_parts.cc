@@ -13,9 +13,13 @@ namespace der = crypto::der;
 
 constexpr std::uint8_t kVersionField = 0xa0;     // [0] EXPLICIT
 constexpr std::uint8_t kExtensionsField = 0xa3;  // [3] EXPLICIT
+constexpr std::uint8_t kEmail = 0x81;            // [1] IMPLICIT IA5String
 constexpr std::uint8_t kDnsName = 0x82;          // [2] IMPLICIT IA5String
 constexpr std::uint8_t kUri = 0x86;              // [6] IMPLICIT IA5String
+constexpr std::uint8_t kIpAddress = 0x87;        // [7] IMPLICIT OCTET STRING
 constexpr std::uint8_t kKeyIdField = 0x80;       // [0] IMPLICIT OCTET STRING
+constexpr std::uint8_t kPermittedField = 0xa0;   // [0] IMPLICIT SEQUENCE OF
+constexpr std::uint8_t kExcludedField = 0xa1;    // [1] IMPLICIT SEQUENCE OF
 constexpr std::string_view kCommonNameOid = "2.5.4.3";
 
 // Decimal of a big-endian number: divides it by 10^9 until nothing is left.
@@ -158,9 +162,14 @@ Bytes ServerAndClientAuth() {
                    der::Sequence({der::Oid("1.3.6.1.5.5.7.3.1"), der::Oid("1.3.6.1.5.5.7.3.2")}));
 }
 
-Bytes CaBasicConstraints() {
-  static constexpr std::uint8_t kTrue[] = {der::kSequence, 3, der::kBoolean, 1, 0xff};
-  return Extension("2.5.29.19", true, kTrue);
+Bytes CaBasicConstraints(std::optional<int> path_length) {
+  static constexpr std::uint8_t kTrue[] = {der::kBoolean, 1, 0xff};
+  Bytes length;
+  if (path_length) {
+    const auto number = static_cast<std::uint8_t>(*path_length);
+    length = der::Unsigned(ByteView(&number, 1));
+  }
+  return Extension("2.5.29.19", true, der::Sequence({kTrue, length}));
 }
 
 Bytes LeafBasicConstraints() {
@@ -174,6 +183,23 @@ Bytes SubjectKeyId(ByteView key_id) {
 
 Bytes AuthorityKeyId(ByteView key_id) {
   return Extension("2.5.29.35", false, der::Sequence({der::Tlv(kKeyIdField, key_id)}));
+}
+
+Bytes UriHostConstraints(std::string_view host) {
+  static constexpr std::string_view kNobody = "invalid";
+  // An address and its mask: 0.0.0.0/0 and ::/0.
+  static constexpr std::array<std::uint8_t, 8> kAnyIpv4{};
+  static constexpr std::array<std::uint8_t, 32> kAnyIpv6{};
+  const auto subtree = [](std::uint8_t kind, ByteView base) {
+    return der::Sequence({der::Tlv(kind, base)});
+  };
+  const Bytes permitted =
+      der::Join({subtree(kUri, AsBytes(host)), subtree(kDnsName, AsBytes(kNobody)),
+                 subtree(kEmail, AsBytes(kNobody))});
+  const Bytes excluded = der::Join({subtree(kIpAddress, kAnyIpv4), subtree(kIpAddress, kAnyIpv6)});
+  return Extension(
+      "2.5.29.30", true,
+      der::Sequence({der::Tlv(kPermittedField, permitted), der::Tlv(kExcludedField, excluded)}));
 }
 
 Bytes SubjectAltName(const std::vector<std::string>& dns_names, std::string_view uri) {

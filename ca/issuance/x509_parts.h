@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,10 +37,16 @@ Bytes Validity(SystemTime not_before, SystemTime not_after);
 Bytes CaKeyUsage();    ///< critical: keyCertSign, cRLSign
 Bytes LeafKeyUsage();  ///< critical: digitalSignature, keyEncipherment, keyAgreement
 Bytes ServerAndClientAuth();
-Bytes CaBasicConstraints();    ///< critical, cA TRUE, no path length
+/// CaBasicConstraints: critical, cA TRUE.
+Bytes CaBasicConstraints(std::optional<int> path_length = {});
 Bytes LeafBasicConstraints();  ///< critical, the empty sequence
 Bytes SubjectKeyId(ByteView key_id);
 Bytes AuthorityKeyId(ByteView key_id);
+/// UriHostConstraints: critical name constraints (RFC 5280 §4.2.1.10) that admit URIs of one host,
+/// and neither DNS names, addresses nor e-mail. A name under "invalid" (RFC 6761) is all that is
+/// left of DNS and e-mail: an excluded empty name, which would say so directly, crashes Java's
+/// check.
+Bytes UriHostConstraints(std::string_view host);
 Bytes SubjectAltName(const std::vector<std::string>& dns_names, std::string_view uri);
 
 /// Tbs puts a TBSCertificate together; every part is a whole TLV, extensions are concatenated ones.

@@ -186,8 +186,11 @@ Status ReadExtension(const Extension& extension, Certificate& out) {
     out.subject_alt_name_critical = extension.critical;
     return {};
   }
-  // Name constraints are read by path validation alone.
-  if (extension.critical && extension.oid != oid::kNameConstraints) {
+  if (extension.oid == oid::kNameConstraints) {
+    out.name_constraints = ToBytes(extension.value);  // understood by path validation alone
+    return {};
+  }
+  if (extension.critical) {
     out.has_unknown_critical_extension = true;
   }
   return {};

@@ -60,6 +60,7 @@ struct Certificate {
   std::vector<std::string> dns_sans;
   Bytes subject_key_id;    ///< empty when absent
   Bytes authority_key_id;  ///< empty when absent
+  Bytes name_constraints;  ///< the extension's value as it stands; empty when absent
   bool has_unknown_critical_extension = false;
 };
 
