@@ -21,4 +21,10 @@ Status PrepareDataDir(const std::string& path) {
   return CheckWritableDirectory(path).Context("data directory");
 }
 
+Result<std::unique_ptr<issuance::KeyManager>> OpenKeys(const std::string& kind,
+                                                       const std::string& data_dir) {
+  return kind == "memory" ? issuance::NewMemoryKeyManager()
+                          : issuance::NewDiskKeyManager(data_dir + "/keys.json");
+}
+
 }  // namespace signet::ca_cmd

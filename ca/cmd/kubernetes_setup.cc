@@ -57,10 +57,6 @@ Status KubernetesSetup::OpenCluster(const ClusterConfig& config) {
   return {};
 }
 
-std::uint64_t KubernetesSetup::first_touch() const {
-  return clusters_.empty() ? 0 : static_cast<std::uint64_t>(UnixSeconds(clock_.Now())) * 1000;
-}
-
 std::unique_ptr<attestor::NodeVerifier> KubernetesSetup::Verifier(Duration half_life) const {
   if (clusters_.empty()) {
     return nullptr;

@@ -29,9 +29,6 @@ class KubernetesSetup {
                                                        const Clock& clock, Logger& logger);
 
   bool has_clusters() const { return !clusters_.empty(); }
-  /// first_touch is what ChangeHub counts from: nobody makes a thousand changes of pods in each
-  /// second.
-  std::uint64_t first_touch() const;
   /// Verifier attests nodes by k8s_psat; null without clusters. half_life is half the life of an
   /// agent's SVID.
   std::unique_ptr<attestor::NodeVerifier> Verifier(Duration half_life) const;

@@ -32,13 +32,6 @@ constexpr Duration kHousekeeping = std::chrono::seconds(5);
 constexpr int kHousekeepingRoundsPerPrune = 12;
 constexpr std::size_t kMaxQueuedCalls = 4096;
 
-Result<std::unique_ptr<issuance::KeyManager>> OpenKeys(const ServerConfig& config) {
-  if (config.key_manager == "memory") {
-    return issuance::NewMemoryKeyManager();
-  }
-  return issuance::NewDiskKeyManager(config.data_dir + "/keys.json");
-}
-
 std::vector<std::unique_ptr<attestor::NodeVerifier>> NodeVerifiers(
     std::unique_ptr<attestor::NodeVerifier> k8s_psat) {
   std::vector<std::unique_ptr<attestor::NodeVerifier>> verifiers;
@@ -91,6 +84,7 @@ class Host final : public RunningServer {
   std::unique_ptr<service::AuthorityRecords> records_;
   std::unique_ptr<issuance::KeyManager> keys_;
   std::unique_ptr<issuance::Authorities> authorities_;
+  std::unique_ptr<service::CrossCertificates> cross_certificates_;
   std::unique_ptr<service::PeerTrust> trust_;
   std::unique_ptr<service::ServerSvid> svid_;
   std::unique_ptr<service::Authorizer> authorizer_;
@@ -135,7 +129,8 @@ Status Host::OpenState() {
                     service::Registry::Open(*store_, service::ServerId(config_.trust_domain)));
   context_ = std::make_unique<service::Context>(
       service::Context{config_.trust_domain, *registry_, deps_.clock, deps_.random, deps_.logger});
-  hub_ = std::make_unique<service::ChangeHub>(*context_, kubernetes_->first_touch());
+  hub_ = std::make_unique<service::ChangeHub>(
+      *context_, static_cast<std::uint64_t>(UnixSeconds(deps_.clock.Now())) * 1000);
   kubernetes_->Connect(*context_, *hub_);
   records_ = std::make_unique<service::AuthorityRecords>(*context_, *hub_);
   trust_ = std::make_unique<service::PeerTrust>(*context_, config_.admin_ids);
@@ -143,6 +138,9 @@ Status Host::OpenState() {
     if (!applied.bundles.empty()) {
       trust_->Refresh();
       kubernetes_->OnBundle();
+      if (cross_certificates_) {         // else the first authority is still being made
+        cross_certificates_->Refresh();  // before the agents are told, who will ask for them
+      }
     }
     hub_->OnApplied(applied);
   });
@@ -152,7 +150,7 @@ Status Host::OpenState() {
 
 Status Host::OpenAuthorities() {
   const store::Journal journal = records_->Journal();
-  SIGNET_TRY_ASSIGN(keys_, OpenKeys(config_));
+  SIGNET_TRY_ASSIGN(keys_, OpenKeys(config_.key_manager, config_.data_dir));
   issuance::AuthorityConfig authority{
       .ca = {config_.trust_domain, config_.ca_subject, config_.ca_ttl},
       .key_type = config_.ca_key_type};
@@ -189,6 +187,7 @@ void Host::OpenServices() {
   attestation_ = std::make_unique<service::NodeAttestation>(
       *context_, issuer, ttls_, NodeVerifiers(kubernetes_->Verifier(ttls_.agent / 2)));
   bundles_ = std::make_unique<service::Bundles>(*context_);
+  cross_certificates_ = std::make_unique<service::CrossCertificates>(*context_, *hub_, issuer);
   limiter_ = std::make_unique<service::RateLimiter>(
       service::RateLimits{config_.ratelimit_attestation, config_.ratelimit_signing}, deps_.clock);
   callers_ = std::make_unique<ca_rpc::Callers>(*trust_, deps_.clock);
@@ -197,8 +196,8 @@ void Host::OpenServices() {
   deferrals_ = std::make_unique<ca_rpc::Deferrals>(*pool_, deps_.clock);
   services_ = std::make_unique<ca_rpc::Services>(ca_rpc::Services{
       *context_, *entries_, *agents_, *attestation_, *svids_, *bundles_, *hub_, *authorizer_,
-      *limiter_, *svid_, *authorities_, *callers_, *pool_, kubernetes_->PoolOr(*pool_), *deferrals_,
-      deps_.clock.Mono(), kubernetes_->pod_svids()});
+      *limiter_, *svid_, *authorities_, *cross_certificates_, *callers_, *pool_,
+      kubernetes_->PoolOr(*pool_), *deferrals_, deps_.clock.Mono(), kubernetes_->pod_svids()});
 }
 
 std::shared_ptr<const rpc::TlsIdentity> Host::Identity() const {
@@ -247,7 +246,10 @@ Status Host::Listen() {
 
 void Host::StartTickers() {
   svid_ticker_ = std::make_unique<Ticker>([this] { return SvidStep(); });
-  authorities_->set_on_activated([this] { svid_ticker_->Wake(); });
+  authorities_->set_on_activated([this] {
+    svid_ticker_->Wake();
+    cross_certificates_->RefreshAndTell();
+  });
   rotation_ticker_ = std::make_unique<Ticker>([this] { return RotateStep(); });
   housekeeping_ticker_ = std::make_unique<Ticker>([this] { return HousekeepingStep(); });
 }
@@ -277,6 +279,7 @@ Duration Host::HousekeepingStep() {
   rounds_until_prune_ = kHousekeepingRoundsPerPrune;
   callers_->Prune();
   limiter_->Prune();
+  cross_certificates_->RefreshAndTell();  // foreign roots expire
   const Result<std::size_t> entries = entries_->PruneExpired();
   const Result<std::size_t> tokens = agents_->PruneTokens();
   for (const auto* pruned : {&entries, &tokens}) {

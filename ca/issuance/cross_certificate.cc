@@ -6,6 +6,8 @@
 
 #include "ca/issuance/linter.h"
 #include "ca/issuance/x509_parts.h"
+#include "core/crypto/der.h"
+#include "core/crypto/hash.h"
 #include "core/spiffe/spiffe_id.h"
 
 namespace signet::issuance {
@@ -67,9 +69,17 @@ bool IsSelfSigned(const crypto::Certificate& root) {
          (root.authority_key_id.empty() || root.authority_key_id == root.subject_key_id);
 }
 
-Bytes KeyIdOf(const ForeignRoot& root) {
-  return root.certificate.subject_key_id.empty() ? root.key.subject_key_id()
-                                                 : root.certificate.subject_key_id;
+/// IsHashOf: the key id is one of those that RFC 5280 and RFC 7093 make from the key's bits.
+Result<bool> IsHashOf(const Bytes& key_id, ByteView spki) {
+  crypto::der::Reader outer(spki);
+  SIGNET_TRY_ASSIGN(crypto::der::Reader fields, outer.Enter(crypto::der::kSequence));
+  SIGNET_TRY(fields.Expect(crypto::der::kSequence));
+  SIGNET_TRY_ASSIGN(const auto key, fields.Expect(crypto::der::kBitString));
+  SIGNET_TRY_ASSIGN(const ByteView bits, crypto::der::ReadBitString(key.content));
+  const auto sha1 = crypto::Sha1(bits);
+  const auto sha256 = crypto::Sha256(bits);
+  return Equal(key_id, sha1) || Equal(key_id, sha256) ||
+         Equal(key_id, ByteView(sha256).first(sha1.size()));
 }
 
 Violations LintCross(const crypto::Certificate& cross, const CrossIssuer& issuer,
@@ -82,7 +92,7 @@ Violations LintCross(const crypto::Certificate& cross, const CrossIssuer& issuer
     }
   };
   require(
-      cross.subject == of.subject && cross.spki == of.spki && cross.subject_key_id == KeyIdOf(root),
+      cross.subject == of.subject && cross.spki == of.spki && cross.subject_key_id == root.key_id,
       "profile: subject, key or key id is not the foreign root's");
   require(cross.issuer == issuer.ca.subject && cross.authority_key_id == issuer.ca.subject_key_id,
           "profile: issuer is not the authority");
@@ -122,9 +132,13 @@ Result<ForeignRoot> JudgeForeignRoot(const spiffe::TrustDomain& trust_domain, By
            .ok()) {
     return FailedPrecondition("its signature is not by its own key");
   }
-  const bool self_named =
-      self_signed && certificate->uri_sans == std::vector<std::string>{trust_domain.id()};
-  return ForeignRoot{trust_domain, *std::move(certificate), *std::move(key), self_named};
+  Bytes key_id =
+      certificate->subject_key_id.empty() ? key->subject_key_id() : certificate->subject_key_id;
+  SIGNET_TRY_ASSIGN(const bool honest, IsHashOf(key_id, certificate->spki));
+  const bool owns_its_name =
+      self_signed && honest && certificate->uri_sans == std::vector<std::string>{trust_domain.id()};
+  return ForeignRoot{trust_domain, *std::move(certificate), *std::move(key), std::move(key_id),
+                     owns_its_name};
 }
 
 Result<crypto::Certificate> CrossCertify(const CrossIssuer& issuer, const ForeignRoot& root,
@@ -143,7 +157,7 @@ Result<crypto::Certificate> CrossCertify(const CrossIssuer& issuer, const Foreig
   const Bytes usage = parts::CaKeyUsage();
   const Bytes basic = parts::CaBasicConstraints(of.path_length);
   const Bytes names = parts::UriHostConstraints(root.trust_domain.name());
-  const Bytes key_id = parts::SubjectKeyId(KeyIdOf(root));
+  const Bytes key_id = parts::SubjectKeyId(root.key_id);
   const Bytes authority = parts::AuthorityKeyId(issuer.ca.subject_key_id);
   const Bytes tbs = parts::Tbs({.serial = serial.der,
                                 .algorithm = algorithm,

@@ -15,9 +15,10 @@ struct ForeignRoot {
   spiffe::TrustDomain trust_domain;
   crypto::Certificate certificate;
   crypto::PublicKey key;
-  /// The root itself says, under its own signature, that it is of this trust domain. Nobody else
-  /// can have put it into their bundle with that claim.
-  bool self_named = false;
+  Bytes key_id;  ///< the root's, or computed where it has none
+  /// The root names its trust domain under its own signature, and its key id is a hash of its key:
+  /// no other trust domain can have made it so that it stands in for somebody else's.
+  bool owns_its_name = false;
 };
 
 /// JudgeForeignRoot takes what a cross-certificate can stand for. FAILED_PRECONDITION says, for an

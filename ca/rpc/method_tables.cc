@@ -18,6 +18,7 @@ rpc::MethodTable TcpMethods(Services& services) {
   AddBundleMethods(table, services);
   AddLocalAuthorityMethods(table, services);
   AddTrustDomainMethods(table);
+  AddCrossCertificateMethods(table, services);
   AddPodsMethod(table, services);
   AddWatchMethod(table, services);
   return table;
@@ -28,12 +29,13 @@ rpc::MethodTable UnixMethods(Services& services) {
   AddLoggerMethods(table);
   AddDebugMethods(table, services);
   rpc::AddHealth(table, [&services] { return services.server_svid.current() != nullptr; });
-  rpc::AddReflection(table, {"spire.api.server.agent.v1.Agent", "spire.api.server.bundle.v1.Bundle",
-                             "spire.api.server.debug.v1.Debug", "spire.api.server.entry.v1.Entry",
-                             "spire.api.server.localauthority.v1.LocalAuthority",
-                             "spire.api.server.logger.v1.Logger", "spire.api.server.svid.v1.SVID",
-                             "spire.api.server.trustdomain.v1.TrustDomain",
-                             "signet.api.server.v1.Changes", "signet.api.server.v1.Pods"});
+  rpc::AddReflection(table,
+                     {"spire.api.server.agent.v1.Agent", "spire.api.server.bundle.v1.Bundle",
+                      "spire.api.server.debug.v1.Debug", "spire.api.server.entry.v1.Entry",
+                      "spire.api.server.localauthority.v1.LocalAuthority",
+                      "spire.api.server.logger.v1.Logger", "spire.api.server.svid.v1.SVID",
+                      "spire.api.server.trustdomain.v1.TrustDomain", "signet.api.server.v1.Changes",
+                      "signet.api.server.v1.CrossCertificates", "signet.api.server.v1.Pods"});
   return table;
 }
 

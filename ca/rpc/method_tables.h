@@ -23,6 +23,7 @@ void AddSvidMethods(rpc::MethodTable& table, Services& services);
 void AddBundleMethods(rpc::MethodTable& table, Services& services);
 void AddLocalAuthorityMethods(rpc::MethodTable& table, Services& services);
 void AddTrustDomainMethods(rpc::MethodTable& table);
+void AddCrossCertificateMethods(rpc::MethodTable& table, Services& services);
 void AddPodsMethod(rpc::MethodTable& table, Services& services);
 void AddWatchMethod(rpc::MethodTable& table, Services& services);
 void AddLoggerMethods(rpc::MethodTable& table);

@@ -8,6 +8,7 @@
 #include "ca/service/authorizer.h"
 #include "ca/service/bundles.h"
 #include "ca/service/change_hub.h"
+#include "ca/service/cross_certificates.h"
 #include "ca/service/entries.h"
 #include "ca/service/pod_svids.h"
 #include "ca/service/rate_limiter.h"
@@ -30,6 +31,7 @@ struct Services {
   service::RateLimiter& limiter;
   service::ServerSvid& server_svid;
   issuance::Authorities& authorities;
+  const service::CrossCertificates& cross_certificates;
   Callers& callers;
   WorkerPool& pool;
   /// network_pool is for what asks other systems (a cluster's API server): one that does not answer

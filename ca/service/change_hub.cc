@@ -99,6 +99,15 @@ void ChangeHub::Touch(const std::set<std::string>& nodes) {
   }
 }
 
+void ChangeHub::TouchAll() {
+  const std::uint64_t sequence = OwnSequence();
+  const std::lock_guard lock(mutex_);
+  ++touches_;
+  for (const auto& [id, watch] : watches_) {
+    watch.sink->Push({context_.registry.revision() + touches_, sequence});
+  }
+}
+
 void ChangeHub::Acknowledge(WatchId watch, std::set<std::string> authority_ids) {
   const std::lock_guard lock(mutex_);
   const auto found = watches_.find(watch);

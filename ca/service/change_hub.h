@@ -32,9 +32,10 @@ class WatchSink {
 /// knows which authorities they have acknowledged. Safe for several threads.
 ///
 /// The revision that agents see is the registry's plus the number of touches: pods that come and go
-/// are not in the registry, and yet each push must be a number that the agent has not seen. Touches
-/// are counted in memory alone, from `first_touch` on; a server with pods starts at the time of day
-/// in milliseconds, so that after a restart no agent takes a number that it knows for no news.
+/// and cross-certificates are not in the registry, and yet each push must be a number that the
+/// agent has not seen. Touches are counted in memory alone, from `first_touch` on; a server starts
+/// at the time of day in milliseconds, so that after a restart no agent takes a number that it
+/// knows for no news (nobody makes a thousand such changes in each second).
 class ChangeHub {
  public:
   explicit ChangeHub(Context& context, std::uint64_t first_touch = 0)
@@ -54,6 +55,8 @@ class ChangeHub {
   /// Touch tells the agents on these nodes (NodeKey) that what they may issue has changed. Its cost
   /// depends on the nodes and the agents on them, not on how many agents watch.
   void Touch(const std::set<std::string>& nodes);
+  /// TouchAll tells every watching agent that there is news beside what is committed.
+  void TouchAll();
   /// EndExpired ends streams whose agent's SVID has expired.
   void EndExpired();
   /// EndAll ends every stream, and every one that is opened later: the server stops, and a stream

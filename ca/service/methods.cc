@@ -14,6 +14,8 @@ constexpr std::array kMethods = {
     MethodRule{"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", kLocal},
     MethodRule{"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", kLocal},
     MethodRule{"/signet.api.server.v1.Changes/Watch", kAgent},
+    MethodRule{"/signet.api.server.v1.CrossCertificates/ListCrossCertificates",
+               kLocal | kAdmin | kAgent},
     MethodRule{"/signet.api.server.v1.Pods/BatchNewX509SVID", kAgent, Bucket::kCsr},
     MethodRule{"/spire.api.server.agent.v1.Agent/AttestAgent", kAny, Bucket::kAttest},
     MethodRule{"/spire.api.server.agent.v1.Agent/BanAgent", kLocal | kAdmin},

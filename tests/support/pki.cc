@@ -70,13 +70,20 @@ CertPtr Sign(const CertOptions& options, EVP_PKEY* subject_key, X509* issuer,
   ASN1_TIME_set(X509_getm_notBefore(raw), UnixSeconds(options.not_before));
   ASN1_TIME_set(X509_getm_notAfter(raw), UnixSeconds(options.not_after));
   X509_set_pubkey(raw, subject_key);
-  SetName(raw, options);
+  if (options.raw_subject.empty()) {
+    SetName(raw, options);
+  } else {
+    const unsigned char* at = options.raw_subject.data();
+    X509_NAME* name = d2i_X509_NAME(nullptr, &at, static_cast<long>(options.raw_subject.size()));
+    SIGNET_CHECK(X509_set_subject_name(raw, name) == 1, "cannot set a test subject");
+    X509_NAME_free(name);
+  }
   X509* const signer = issuer != nullptr ? issuer : raw;
   X509_set_issuer_name(raw, X509_get_subject_name(signer));
   AddExtension(raw, signer, NID_basic_constraints, options.basic_constraints);
   AddExtension(raw, signer, NID_key_usage, options.key_usage);
   AddExtension(raw, signer, NID_ext_key_usage, options.extended_key_usage);
-  AddExtension(raw, signer, NID_subject_key_identifier, "hash");
+  AddExtension(raw, signer, NID_subject_key_identifier, options.subject_key_id);
   AddExtension(raw, signer, NID_authority_key_identifier, "keyid");
   AddExtension(raw, signer, NID_subject_alt_name, AltNames(options));
   SIGNET_CHECK(X509_sign(raw, issuer_key, EVP_sha256()) > 0, "cannot sign a test certificate");
@@ -108,6 +115,8 @@ struct TestCa::Impl {
   Bytes der;
   SystemTime not_before;
   SystemTime not_after;
+
+  static TestCa SelfSigned(const CertOptions& options, KeyPtr key);
 };
 
 TestCa::TestCa(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -119,7 +128,16 @@ TestCa::TestCa(const std::string& trust_domain, SystemTime now)
     : TestCa(WithOptions(CaOptions(trust_domain, now))) {}
 
 TestCa TestCa::WithOptions(const CertOptions& options) {
-  KeyPtr key = MakeKey(options.key_type);
+  return Impl::SelfSigned(options, MakeKey(options.key_type));
+}
+
+TestCa TestCa::Renewed(const CertOptions& options) const {
+  EVP_PKEY* const key = impl_->key.get();
+  EVP_PKEY_up_ref(key);
+  return Impl::SelfSigned(options, KeyPtr(key, &EVP_PKEY_free));
+}
+
+TestCa TestCa::Impl::SelfSigned(const CertOptions& options, KeyPtr key) {
   CertPtr certificate = Sign(options, key.get(), nullptr, key.get());
   Bytes der = ToDer(certificate.get());
   return TestCa(std::make_unique<Impl>(Impl{std::move(key), std::move(certificate), std::move(der),

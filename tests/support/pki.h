@@ -19,7 +19,9 @@ struct CertOptions {
   std::string key_usage = "critical,digitalSignature,keyEncipherment,keyAgreement";
   std::string extended_key_usage = "serverAuth,clientAuth";
   std::string common_name = {};
-  std::string key_type = "EC";  ///< "EC" (P-256), "P-384" or "RSA" (2048)
+  std::string subject_key_id = "hash";  ///< or hexadecimal
+  Bytes raw_subject = {};               ///< a Name as it stands, instead of the usual one
+  std::string key_type = "EC";          ///< "EC" (P-256), "P-384" or "RSA" (2048)
   SystemTime not_before = FromUnixSeconds(1'790'000'000) - std::chrono::hours(1);
   SystemTime not_after = FromUnixSeconds(1'790'000'000) + std::chrono::hours(1);
 };
@@ -50,6 +52,8 @@ class TestCa {
   /// A proper SVID for the ID, valid an hour around the time the CA was made for.
   TestCert IssueSvid(const std::string& spiffe_id) const;
   TestCert Issue(const CertOptions& options) const;
+  /// Another self-signed root with this one's key.
+  TestCa Renewed(const CertOptions& options) const;
   /// A CA below this one.
   TestCa IssueCa(const CertOptions& options) const;
 

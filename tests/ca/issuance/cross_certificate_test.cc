@@ -248,20 +248,20 @@ TEST_CASE("cross-certificate: what it could not stand for is left out with the r
 
 TEST_CASE("cross-certificate: a root that somebody made of another's key does not pass for it") {
   const TestCa root(kTheirs);
-  CHECK(JudgeForeignRoot(Domain(kTheirs), root.der(), kNow).value().self_named);
+  CHECK(JudgeForeignRoot(Domain(kTheirs), root.der(), kNow).value().owns_its_name);
   // Their key and names, and a signature that is not theirs.
   Bytes forged = root.der();
   forged.back() ^= 1;
   REQUIRE_ERROR(JudgeForeignRoot(Domain(kTheirs), forged, kNow), Code::kFailedPrecondition,
                 "not by its own key");
-  // Signed by somebody else it is a CA like any other, but does not name itself.
+  // Signed by somebody else it is a CA like any other, but its word for its name counts nothing.
   const TestCa intermediate = TestCa("third.test").IssueCa(TheirOptions("Other"));
-  CHECK_FALSE(JudgeForeignRoot(Domain(kTheirs), intermediate.der(), kNow).value().self_named);
+  CHECK_FALSE(JudgeForeignRoot(Domain(kTheirs), intermediate.der(), kNow).value().owns_its_name);
   CertOptions nameless = TheirOptions();
   nameless.uris.clear();
   CHECK_FALSE(JudgeForeignRoot(Domain(kTheirs), TestCa::WithOptions(nameless).der(), kNow)
                   .value()
-                  .self_named);
+                  .owns_its_name);
 }
 
 }  // namespace signet::issuance

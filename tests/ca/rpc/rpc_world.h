@@ -16,29 +16,17 @@ namespace signet::test {
 template <class World>
 struct RpcWorldOn : World {
   using World::agents, World::attestation, World::authorities, World::authorizer, World::bundles;
-  using World::clock, World::context, World::entries, World::hub, World::limiter, World::pool;
+  using World::clock, World::context, World::cross_certificates, World::entries, World::hub,
+      World::limiter, World::pool;
   using World::server_svid, World::svids, World::trust;
   using World::World;
 
   ca_rpc::Callers callers{trust, clock};
   ca_rpc::Deferrals deferrals{pool, clock};
-  ca_rpc::Services services{context,
-                            entries,
-                            agents,
-                            attestation,
-                            svids,
-                            bundles,
-                            hub,
-                            authorizer,
-                            limiter,
-                            server_svid,
-                            *authorities,
-                            callers,
-                            pool,
-                            pool,
-                            deferrals,
-                            clock.Mono(),
-                            World::PodService()};
+  ca_rpc::Services services{
+      context, entries,    agents,  attestation, svids,        bundles,
+      hub,     authorizer, limiter, server_svid, *authorities, *cross_certificates,
+      callers, pool,       pool,    deferrals,   clock.Mono(), World::PodService()};
   rpc::MethodTable unix_methods = ca_rpc::UnixMethods(services);
   rpc::MethodTable tcp_methods = ca_rpc::TcpMethods(services);
   rpc::Interceptor guard = ca_rpc::Guard(services);

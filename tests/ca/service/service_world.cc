@@ -30,6 +30,9 @@ ServiceWorld::ServiceWorld(std::unique_ptr<store::Store> on)
   registry->AddListener([this](const service::Applied& applied) {
     if (!applied.bundles.empty()) {
       trust.Refresh();
+      if (cross_certificates) {
+        cross_certificates->Refresh();
+      }
     }
     hub.OnApplied(applied);
   });
@@ -40,6 +43,7 @@ ServiceWorld::ServiceWorld(std::unique_ptr<store::Store> on)
                                               .random = random,
                                               .logger = logger})
                     .value();
+  cross_certificates = std::make_unique<service::CrossCertificates>(context, hub, Issuer());
 }
 
 Result<service::IssuedAgentSvid> ServiceWorld::TryAttest(const std::string& token,

@@ -12,6 +12,7 @@
 #include "ca/service/authorizer.h"
 #include "ca/service/bundles.h"
 #include "ca/service/change_hub.h"
+#include "ca/service/cross_certificates.h"
 #include "ca/service/entries.h"
 #include "ca/service/peer_trust.h"
 #include "ca/service/pod_svids.h"
@@ -70,6 +71,7 @@ struct ServiceWorld {
   service::AuthorityRecords records{context, hub};
   std::unique_ptr<issuance::KeyManager> keys = issuance::NewMemoryKeyManager();
   std::unique_ptr<issuance::Authorities> authorities;
+  std::unique_ptr<service::CrossCertificates> cross_certificates;
   std::vector<spiffe::SpiffeId> admin_ids;
   service::PeerTrust trust;
   std::vector<spiffe::SpiffeId> promoted;  ///< what would have been persisted
