@@ -144,6 +144,11 @@ Result<ForeignRoot> JudgeForeignRoot(const spiffe::TrustDomain& trust_domain, By
 Result<crypto::Certificate> CrossCertify(const CrossIssuer& issuer, const ForeignRoot& root,
                                          SystemTime now) {
   const auto& of = root.certificate;
+  if (of.subject == issuer.ca.subject) {
+    return FailedPrecondition(
+        "its subject is that of the authority; verifiers would take the "
+        "cross-certificate for a root, which no constraints bind");
+  }
   // Not from now on, which would leave out servers whose clock is behind: the authority vouches for
   // whatever it wants since it began.
   const SystemTime not_before = std::max(of.not_before, issuer.ca.not_before);

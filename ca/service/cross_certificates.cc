@@ -1,6 +1,7 @@
 #include "ca/service/cross_certificates.h"
 
 #include <algorithm>
+#include <set>
 
 namespace signet::service {
 namespace {
@@ -39,6 +40,7 @@ bool CrossCertificates::Refresh() {
   const std::vector<BundlePtr> bundles = ForeignBundles();
   Items items = Judge(bundles);
   LeaveOutDoubles(items);
+  LeaveOutOurs(items);
   Certify(items);
   auto next = Take(bundles, items);
   items_ = std::move(items);
@@ -93,14 +95,33 @@ CrossCertificates::Items CrossCertificates::Judge(const std::vector<BundlePtr>& 
   return items;
 }
 
-/// LeaveOutDoubles: of several authorities in one place a verifier may take any. Where one of them
-/// must be right (ours, or one that nobody else can have made) the others go, lest a foreign bundle
-/// stop the SVIDs of somebody else from being verified; otherwise all stay. Of one trust domain's
-/// certificates for one key the one that lives longest is enough.
-void CrossCertificates::LeaveOutDoubles(Items& items) const {
-  std::map<Place, std::string> owners;
-  std::map<std::pair<spiffe::TrustDomain, Place>, Item*> longest;
+/// LeaveOutOurs: a root with the name of one of our authorities would stand in its place, and a
+/// cross-certificate for it would be taken for a self-signed root by verifiers that only compare
+/// names (Erlang's), and its constraints for nothing.
+void CrossCertificates::LeaveOutOurs(Items& items) const {
+  std::set<Bytes> subjects;
+  if (const BundlePtr own = context_.registry.FindBundle(context_.trust_domain)) {
+    for (const spiffe::X509Authority& authority : own->bundle.x509_authorities) {
+      if (const auto ca = crypto::Certificate::Parse(authority.der); ca.ok()) {
+        subjects.insert(ca->subject);
+      }
+    }
+  }
   for (auto& [key, item] : items) {
+    if (item.root && subjects.contains(item.root->certificate.subject)) {
+      item.left_out = "its subject is that of an authority of " + context_.trust_domain.name();
+    }
+  }
+}
+
+/// LeaveOutDoubles: of several authorities in one place a verifier may take any. Where nobody but
+/// its owner can have made one of them the others go, lest a foreign bundle stop somebody else's
+/// SVIDs from being verified; otherwise all stay. Of one trust domain's certificates for one key
+/// the one that lives longest is enough.
+void CrossCertificates::LeaveOutDoubles(Items& items) {
+  std::map<Place, std::string> owners;
+  std::map<std::pair<spiffe::TrustDomain, Place>, const Item*> longest;
+  for (const auto& [key, item] : items) {
     if (!item.root) {
       continue;
     }
@@ -108,16 +129,9 @@ void CrossCertificates::LeaveOutDoubles(Items& items) const {
     if (item.root->owns_its_name) {
       owners[place] = key.first.name();
     }
-    Item*& best = longest[{key.first, place}];
+    const Item*& best = longest[{key.first, place}];
     if (best == nullptr || best->root->certificate.not_after < item.root->certificate.not_after) {
       best = &item;
-    }
-  }
-  if (const BundlePtr own = context_.registry.FindBundle(context_.trust_domain)) {
-    for (const spiffe::X509Authority& authority : own->bundle.x509_authorities) {
-      if (const auto ca = crypto::Certificate::Parse(authority.der); ca.ok()) {
-        owners[{ca->subject, ca->subject_key_id}] = context_.trust_domain.name();
-      }
     }
   }
   for (auto& [key, item] : items) {

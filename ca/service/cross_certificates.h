@@ -54,7 +54,8 @@ class CrossCertificates {
 
   std::vector<BundlePtr> ForeignBundles() const;
   Items Judge(const std::vector<BundlePtr>& bundles);
-  void LeaveOutDoubles(Items& items) const;
+  static void LeaveOutDoubles(Items& items);
+  void LeaveOutOurs(Items& items) const;
   void Certify(Items& items) const;
   std::shared_ptr<const Snapshot> Take(const std::vector<BundlePtr>& bundles,
                                        const Items& items) const;
