@@ -3,12 +3,15 @@
 #include "ca/cmd/bundle_convert.h"
 #include "ca/cmd/commands.h"
 #include "core/crypto/bundle_codec.h"
+#include "core/crypto/pem.h"
+#include "signet/api/server/v1/cross_certificates.pb.h"
 #include "spire/api/server/bundle/v1/bundle.pb.h"
 
 namespace signet::ca_cmd {
 namespace {
 
 namespace bundle_v1 = spire::api::server::bundle::v1;
+namespace own_v1 = signet::api::server::v1;
 
 constexpr std::string_view kService = "/spire.api.server.bundle.v1.Bundle/";
 
@@ -109,6 +112,30 @@ Status Set(Session& session) {
   return FinishOne(session, response, "bundle set.");
 }
 
+Status Cross(Session& session) {
+  SIGNET_TRY_ASSIGN(const auto trust_domain, ReadTrustDomain(session.flags));
+  own_v1::ListCrossCertificatesRequest request;
+  request.add_trust_domains(trust_domain.name());
+  own_v1::ListCrossCertificatesResponse response;
+  SIGNET_TRY(session.Call("/signet.api.server.v1.CrossCertificates/ListCrossCertificates", request,
+                          response));
+  if (response.cross_certificates_size() != 1) {
+    return NotFound("the server has no bundle of " + trust_domain.name() + "; see 'bundle set'");
+  }
+  return session.Print(response, [&]() -> Status {
+    const own_v1::CrossCertificate& of = response.cross_certificates(0);
+    for (const std::string& der : of.certificates()) {
+      session.io.out << crypto::PemEncode("CERTIFICATE", AsBytes(der));
+    }
+    for (const std::string& reason : of.left_out()) {
+      session.io.err << "Left out: " << reason << "\n";
+    }
+    return of.certificates().empty()
+               ? FailedPrecondition("no authority of " + trust_domain.name() + " can be certified")
+               : Status();
+  });
+}
+
 Status Delete(Session& session) {
   using Request = bundle_v1::BatchDeleteFederatedBundleRequest;
   SIGNET_TRY_ASSIGN(const auto trust_domain, ReadTrustDomain(session.flags));
@@ -142,6 +169,11 @@ std::vector<Verb> BundleVerbs() {
         {.name = "path", .help = "File of the bundle. Default: standard input."},
         kFormatFlag},
        Set},
+      {"bundle cross",
+       "Prints the roots of another trust domain as certificates of our own CA that bind them to "
+       "it: for servers that take one file of CA certificates.",
+       {kIdFlag},
+       Cross},
       {"bundle delete",
        "Deletes the bundle of another trust domain.",
        {kIdFlag,

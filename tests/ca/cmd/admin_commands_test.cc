@@ -7,6 +7,7 @@
 #include "core/base/files.h"
 #include "core/crypto/bundle_codec.h"
 #include "core/crypto/csr.h"
+#include "signet/api/server/v1/cross_certificates.pb.h"
 #include "spire/api/server/agent/v1/agent.pb.h"
 #include "spire/api/server/bundle/v1/bundle.pb.h"
 #include "spire/api/server/localauthority/v1/localauthority.pb.h"
@@ -135,6 +136,33 @@ TEST_CASE("bundle show prints PEM, a JWK set or protobuf JSON") {
   CHECK(proto["x509_authorities"][0]["tainted"] == false);
   CHECK_THAT(server.Run({"bundle", "show", "-format", "der"}).err,
              Catch::Contains("-format expects"));
+}
+
+TEST_CASE("bundle cross prints cross-certificates, and on the side what has none") {
+  using namespace signet::api::server::v1;
+  FakeServer server;
+  ListCrossCertificatesResponse response;
+  CrossCertificate& of = *response.add_cross_certificates();
+  of.set_trust_domain("example.org");
+  of.add_certificates(TestBundle().x509_authorities(0).asn1());
+  of.add_left_out("X.509 authority 2 of example.org: it expired");
+  server.Answer("ListCrossCertificates", response);
+  const auto outcome = server.Run({"bundle", "cross", "-id", "spiffe://example.org"});
+  CHECK(outcome.code == 0);
+  CHECK(outcome.out == CaPem());
+  CHECK(outcome.err == "Left out: X.509 authority 2 of example.org: it expired\n");
+  CHECK(server.calls.back().second == "trust_domains: \"example.org\"");
+  CHECK_THAT(server.Run({"bundle", "cross"}).err, Catch::Contains("-id is required"));
+
+  FakeServer none;
+  of.clear_certificates();
+  none.Answer("ListCrossCertificates", response);
+  CHECK_THAT(none.Run({"bundle", "cross", "-id", "example.org"}).err,
+             Catch::Contains("it expired") && Catch::Contains("can be certified"));
+  FakeServer unknown;
+  unknown.Answer("ListCrossCertificates", ListCrossCertificatesResponse());
+  CHECK_THAT(unknown.Run({"bundle", "cross", "-id", "example.org"}).err,
+             Catch::Contains("no bundle of example.org"));
 }
 
 TEST_CASE("bundle list, count, set and delete") {
