@@ -47,6 +47,7 @@ Manager::Manager(ManagerOptions options, Environment environment, svids::Hub& hu
       hub_(hub),
       keeper_(environment, options_.make_prover),
       issuer_(environment, options_.workload_key_type, options_.pod_facts),
+      federation_(environment),
       cache_(options_.trust_domain) {}
 
 Duration Manager::Step() {
@@ -218,19 +219,9 @@ Status Manager::Adopt(spiffe::Bundle bundle) {
 }
 
 Answer<> Manager::SyncFederated() {
-  for (const spiffe::TrustDomain& trust_domain : cache_.Federated()) {
-    Answer<std::optional<spiffe::Bundle>> bundle = env_.upstream.FetchFederatedBundle(trust_domain);
-    if (!bundle.ok()) {
-      return {
-          std::move(bundle.result).error().Context("fetching the bundle of " + trust_domain.name()),
-          bundle.denial};
-    }
-    if (bundle.result->has_value() ? cache_.SetBundle(**bundle.result)
-                                   : cache_.RemoveBundle(trust_domain)) {
-      dirty_ = true;
-    }
-  }
-  return {};
+  Answer<> answer = federation_.Sync(cache_);
+  dirty_ |= federation_.TakeChanged();
+  return answer;
 }
 
 Answer<> Manager::IssueDue() {

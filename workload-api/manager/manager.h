@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/crypto/key.h"
+#include "workload-api/manager/federation.h"
 #include "workload-api/manager/node_keeper.h"
 #include "workload-api/manager/state_dir.h"
 #include "workload-api/manager/svid_issuer.h"
@@ -84,6 +85,7 @@ class Manager {
   svids::Hub& hub_;
   NodeKeeper keeper_;
   SvidIssuer issuer_;
+  Federation federation_;
   svids::Cache cache_;
   std::optional<Trust> trust_;
   bool bundle_confirmed_ =

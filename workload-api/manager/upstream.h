@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -92,6 +94,10 @@ class Upstream {
   /// Without a stored bundle of that trust domain the value is nullopt.
   virtual Answer<std::optional<spiffe::Bundle>> FetchFederatedBundle(
       const spiffe::TrustDomain& trust_domain) = 0;
+  /// FetchCrossCertificates gives the roots of these trust domains as certificates of our own CA,
+  /// DER; those that have none are left out. UNIMPLEMENTED: the server does not make any.
+  virtual Answer<std::map<spiffe::TrustDomain, std::vector<Bytes>>> FetchCrossCertificates(
+      const std::set<spiffe::TrustDomain>& trust_domains) = 0;
   /// SyncEntries gives all entries that the agent may issue; those of `known` that did not change
   /// are not sent again.
   virtual Answer<std::vector<svids::Entry>> SyncEntries(const std::vector<svids::Entry>& known) = 0;

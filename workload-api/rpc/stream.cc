@@ -3,6 +3,28 @@
 #include <utility>
 
 namespace signet::agent_rpc {
+namespace {
+
+/// StreamHandler ties a Stream to its call's life.
+class StreamHandler final : public rpc::CallHandler {
+ public:
+  StreamHandler(std::shared_ptr<WorkloadApi::Shared> shared, std::shared_ptr<Stream> stream,
+                std::string account)
+      : shared_(std::move(shared)), stream_(std::move(stream)), account_(std::move(account)) {}
+  void OnMessage(std::string_view) override {}
+  void OnHalfClose() override {}
+  void OnDone() override {
+    stream_->Over();
+    shared_->counts.Leave(account_);
+  }
+
+ private:
+  const std::shared_ptr<WorkloadApi::Shared> shared_;
+  const std::shared_ptr<Stream> stream_;
+  const std::string account_;
+};
+
+}  // namespace
 
 bool StreamCounts::Enter(const std::string& account) {
   const std::lock_guard lock(mutex_);
@@ -254,6 +276,19 @@ std::optional<std::string> Admit(WorkloadApi::Shared& shared, const Door& door, 
     return std::nullopt;
   }
   return account;
+}
+
+std::unique_ptr<rpc::CallHandler> OpenStream(const std::shared_ptr<WorkloadApi::Shared>& shared,
+                                             const std::shared_ptr<const Door>& door,
+                                             const std::shared_ptr<rpc::Call>& call,
+                                             std::shared_ptr<StreamWriter> writer) {
+  std::optional<std::string> account = Admit(*shared, *door, *call);
+  if (!account) {
+    return nullptr;
+  }
+  auto stream = std::make_shared<Stream>(shared, door, call, std::move(writer));
+  stream->Begin();
+  return std::make_unique<StreamHandler>(shared, std::move(stream), *std::move(account));
 }
 
 }  // namespace signet::agent_rpc

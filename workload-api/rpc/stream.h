@@ -116,4 +116,11 @@ struct WorkloadApi::Shared {
 /// StreamCounts::Leave. Without an account the call was refused and is finished.
 std::optional<std::string> Admit(WorkloadApi::Shared& shared, const Door& door, rpc::Call& call);
 
+/// OpenStream admits a call whose request has been read, and gives its stream to it. Null: refused,
+/// and finished.
+std::unique_ptr<rpc::CallHandler> OpenStream(const std::shared_ptr<WorkloadApi::Shared>& shared,
+                                             const std::shared_ptr<const Door>& door,
+                                             const std::shared_ptr<rpc::Call>& call,
+                                             std::shared_ptr<StreamWriter> writer);
+
 }  // namespace signet::agent_rpc

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "workload-api/rpc/cross_certificates.h"
 #include "workload-api/rpc/stream.h"
 #include "workload.pb.h"
 
@@ -12,6 +13,7 @@ namespace signet::agent_rpc {
 namespace {
 
 constexpr std::string_view kService = "/SpiffeWorkloadAPI/";
+constexpr std::string_view kOwnService = "/signet.api.agent.v1.CrossCertificates/";
 constexpr std::string_view kSecurityHeader = "workload.spiffe.io";
 
 std::string Method(std::string_view name) { return std::string(kService) + std::string(name); }
@@ -37,45 +39,19 @@ class LatestWriter final : public StreamWriter {
   std::shared_ptr<const std::string> written_;
 };
 
-/// StreamHandler ties a Stream to its call's life.
-class StreamHandler final : public rpc::CallHandler {
- public:
-  StreamHandler(std::shared_ptr<WorkloadApi::Shared> shared, std::shared_ptr<Stream> stream,
-                std::string account)
-      : shared_(std::move(shared)), stream_(std::move(stream)), account_(std::move(account)) {}
-  void OnMessage(std::string_view) override {}
-  void OnHalfClose() override {}
-  void OnDone() override {
-    stream_->Over();
-    shared_->counts.Leave(account_);
-  }
-
- private:
-  const std::shared_ptr<WorkloadApi::Shared> shared_;
-  const std::shared_ptr<Stream> stream_;
-  const std::string account_;
-};
-
 template <class Request>
 rpc::HandlerFactory Fetch(const std::shared_ptr<WorkloadApi::Shared>& shared,
                           const std::shared_ptr<const Door>& door, svids::Topic topic) {
-  return rpc::ServerStream([shared, door, topic](
-                               std::shared_ptr<rpc::Call> call,
-                               std::string_view raw) -> std::unique_ptr<rpc::CallHandler> {
-    Request request;
-    if (!request.ParseFromArray(raw.data(), static_cast<int>(raw.size()))) {
-      call->Finish({Code::kInvalidArgument, "request message does not parse"});
-      return nullptr;
-    }
-    std::optional<std::string> account = Admit(*shared, *door, *call);
-    if (!account) {
-      return nullptr;
-    }
-    auto stream =
-        std::make_shared<Stream>(shared, door, call, std::make_shared<LatestWriter>(call, topic));
-    stream->Begin();
-    return std::make_unique<StreamHandler>(shared, std::move(stream), *std::move(account));
-  });
+  return rpc::ServerStream(
+      [shared, door, topic](std::shared_ptr<rpc::Call> call,
+                            std::string_view raw) -> std::unique_ptr<rpc::CallHandler> {
+        Request request;
+        if (!request.ParseFromArray(raw.data(), static_cast<int>(raw.size()))) {
+          call->Finish({Code::kInvalidArgument, "request message does not parse"});
+          return nullptr;
+        }
+        return OpenStream(shared, door, call, std::make_shared<LatestWriter>(call, topic));
+      });
 }
 
 /// Unimplemented answers the methods of a profile that is off.
@@ -117,6 +93,8 @@ void WorkloadApi::AddTo(rpc::MethodTable& methods, Door door) {
   for (const std::string_view name : {"FetchWITSVID", "FetchWITBundles"}) {
     methods.Add(Method(name), Unimplemented("WIT-SVIDs"));
   }
+  methods.Add(std::string(kOwnService) + "WatchCrossCertificates",
+              WatchCrossCertificates(shared_, shared_door));
   for (const Registrar& registrar : beside_) {
     registrar(methods, shared_door);
   }
@@ -124,7 +102,7 @@ void WorkloadApi::AddTo(rpc::MethodTable& methods, Door door) {
 
 rpc::Interceptor RequireSecurityHeader() {
   return [](const rpc::CallInfo& call) -> rpc::RpcStatus {
-    if (!call.method.starts_with(kService)) {
+    if (!call.method.starts_with(kService) && !call.method.starts_with(kOwnService)) {
       return {};
     }
     const std::vector<std::string_view> values = call.metadata.All(kSecurityHeader);

@@ -29,7 +29,8 @@ struct Door {
 };
 
 /// WorkloadApi serves the SPIFFE Workload API on a hub: FetchX509SVID and FetchX509Bundles; the JWT
-/// and WIT methods answer UNIMPLEMENTED (WL-35). A caller is attested when its stream opens, and
+/// and WIT methods answer UNIMPLEMENTED (WL-35). Beside them and under the same rules
+/// signet.api.agent.v1.CrossCertificates. A caller is attested when its stream opens, and
 /// again before each later message: when its process has ended, or is no longer what it was, the
 /// stream ends with PERMISSION_DENIED.
 ///
@@ -64,9 +65,9 @@ class WorkloadApi {
   std::vector<Registrar> beside_;
 };
 
-/// RequireSecurityHeader refuses calls to the Workload API without exactly one `workload.spiffe.io:
-/// true`, which no browser or tricked server can send (EP-06). Reflection and health are exempt,
-/// since no SPIFFE specification owns them.
+/// RequireSecurityHeader refuses calls to the Workload API (and to CrossCertificates) without
+/// exactly one `workload.spiffe.io: true`, which no browser or tricked server can send (EP-06).
+/// Reflection and health are exempt, since no SPIFFE specification owns them.
 rpc::Interceptor RequireSecurityHeader();
 
 }  // namespace signet::agent_rpc

@@ -13,6 +13,16 @@ constexpr Duration kFirstPause = std::chrono::milliseconds(250);
 constexpr Duration kLongestPause = std::chrono::seconds(30);
 constexpr int kMaxDoublings = 7;
 
+/// SameMeaning: certificates that differ in serial number and signature alone.
+bool SameMeaning(const Bytes& a_der, const Bytes& b_der) {
+  const auto a = crypto::Certificate::Parse(a_der);
+  const auto b = crypto::Certificate::Parse(b_der);
+  return a.ok() && b.ok() && a->issuer == b->issuer && a->authority_key_id == b->authority_key_id &&
+         a->subject == b->subject && a->subject_key_id == b->subject_key_id && a->spki == b->spki &&
+         a->name_constraints == b->name_constraints && a->path_length == b->path_length &&
+         a->not_before == b->not_before && a->not_after == b->not_after;
+}
+
 }  // namespace
 
 std::vector<std::string> AuthorityIds(const spiffe::Bundle& bundle, bool tainted_only) {
@@ -66,6 +76,20 @@ bool Cache::SetBundle(const spiffe::Bundle& bundle) {
 
 bool Cache::RemoveBundle(const spiffe::TrustDomain& trust_domain) {
   return bundles_.erase(trust_domain) > 0;
+}
+
+bool Cache::SetCrossCertificates(std::map<spiffe::TrustDomain, std::vector<Bytes>> lists) {
+  CrossCertificates next;
+  for (auto& [trust_domain, list] : lists) {
+    const auto known = cross_certificates_.find(trust_domain);
+    const bool same = known != cross_certificates_.end() &&
+                      std::equal(list.begin(), list.end(), known->second->begin(),
+                                 known->second->end(), SameMeaning);
+    next.emplace(trust_domain, same ? known->second
+                                    : std::make_shared<const std::vector<Bytes>>(std::move(list)));
+  }
+  next.swap(cross_certificates_);
+  return cross_certificates_ != next;
 }
 
 void Cache::PutSvid(const Entry& entry, std::shared_ptr<const WorkloadSvid> svid) {
@@ -170,8 +194,11 @@ std::vector<Entry> Cache::Entries() const {
 }
 
 std::shared_ptr<const Snapshot> Cache::Take(SystemTime now) {
-  auto snapshot = std::make_shared<Snapshot>(Snapshot{
-      .version = ++version_, .taken_at = now, .trust_domain = trust_domain_, .bundles = bundles_});
+  auto snapshot = std::make_shared<Snapshot>(Snapshot{.version = ++version_,
+                                                      .taken_at = now,
+                                                      .trust_domain = trust_domain_,
+                                                      .bundles = bundles_,
+                                                      .cross_certificates = cross_certificates_});
   for (const auto& [id, slot] : slots_) {
     snapshot->identities.push_back(
         std::make_shared<const Identity>(Identity{slot.entry, slot.svid}));

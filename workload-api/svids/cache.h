@@ -34,6 +34,9 @@ class Cache {
   /// that is served has changed.
   bool SetBundle(const spiffe::Bundle& bundle);
   bool RemoveBundle(const spiffe::TrustDomain& trust_domain);
+  /// SetCrossCertificates replaces all of them. A list that means the same as the one before (a
+  /// server that was started again signs anew) is left as it was. True if anything has changed.
+  bool SetCrossCertificates(std::map<spiffe::TrustDomain, std::vector<Bytes>> lists);
   /// PutSvid serves an SVID from now on, issued for the entry as it was when it was asked for. An
   /// entry that has gone or changed its ID since is left alone.
   void PutSvid(const Entry& entry, std::shared_ptr<const WorkloadSvid> svid);
@@ -74,6 +77,7 @@ class Cache {
   const spiffe::TrustDomain trust_domain_;
   std::map<std::string, Slot> slots_;  ///< by entry id
   std::map<spiffe::TrustDomain, std::shared_ptr<const Bytes>> bundles_;
+  CrossCertificates cross_certificates_;
   std::set<std::string> tainted_;  ///< authority ids of the own trust domain
   std::uint64_t version_ = 0;
 };

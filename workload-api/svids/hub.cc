@@ -37,9 +37,16 @@ void Share(std::shared_ptr<const std::string>& now,
   }
 }
 
+/// CrossCertificatesChanged: they are no part of the Workload API's own bytes.
+bool CrossCertificatesChanged(const View& before, const View& after) {
+  return after.holdings != nullptr &&
+         (before.holdings == nullptr ||
+          before.holdings->cross_certificates != after.holdings->cross_certificates);
+}
+
 /// Remember updates what was told; null means that nothing was.
-void Remember(std::shared_ptr<const std::string>& told,
-              const std::shared_ptr<const std::string>& now) {
+template <class T>
+void Remember(std::shared_ptr<const T>& told, const std::shared_ptr<const T>& now) {
   if (now != nullptr) {
     told = now;
   }
@@ -55,7 +62,7 @@ bool Hub::Concerns(const View& before, const View& after, Topic topic) {
   }
   const bool svids = topic != Topic::kX509Bundles && IsNews(before.svids, after.svids);
   const bool bundles = topic != Topic::kX509Svids && IsNews(before.bundles, after.bundles);
-  return svids || bundles;
+  return svids || bundles || (topic == Topic::kHoldings && CrossCertificatesChanged(before, after));
 }
 
 Hub::Hub(std::string reason) : reason_(std::move(reason)) {}
@@ -126,6 +133,7 @@ void Hub::Publish(std::shared_ptr<const Snapshot> snapshot, std::function<void()
       }
       Remember(group->told.svids, after.svids);
       Remember(group->told.bundles, after.bundles);
+      Remember(group->told.holdings, after.holdings);
       group->view = std::move(after);
     }
   }

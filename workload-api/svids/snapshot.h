@@ -13,6 +13,11 @@
 
 namespace signet::svids {
 
+/// CrossCertificates holds, for foreign trust domains, their roots as our CA has certified them
+/// under name constraints, DER. Lists are replaced only when they mean something new, so that equal
+/// pointers mean equal lists.
+using CrossCertificates = std::map<spiffe::TrustDomain, std::shared_ptr<const std::vector<Bytes>>>;
+
 /// Snapshot is all that the Workload API serves at one moment. Immutable; shared between threads.
 struct Snapshot {
   std::uint64_t version = 0;  ///< rises with every snapshot
@@ -23,6 +28,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const Identity>> identities = {};
   /// X.509 authorities as concatenated DER, the own trust domain included (WL-16).
   std::map<spiffe::TrustDomain, std::shared_ptr<const Bytes>> bundles = {};
+  CrossCertificates cross_certificates = {};
 };
 
 /// Matching gives the identities whose selectors are all among `selectors`, in order.

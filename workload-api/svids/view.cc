@@ -103,6 +103,10 @@ std::shared_ptr<const Holdings> HoldingsOf(const Snapshot& snapshot, const Ident
     if (const auto found = snapshot.bundles.find(trust_domain); found != snapshot.bundles.end()) {
       holdings->bundles.insert(*found);
     }
+    const auto cross = snapshot.cross_certificates.find(trust_domain);
+    if (cross != snapshot.cross_certificates.end()) {
+      holdings->cross_certificates.insert(*cross);
+    }
   }
   return holdings;
 }

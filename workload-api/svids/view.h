@@ -18,6 +18,7 @@ struct Holdings {
   std::vector<std::shared_ptr<const Identity>> identities = {};
   /// X.509 authorities as concatenated DER: the own trust domain's and the federated ones'.
   std::map<spiffe::TrustDomain, std::shared_ptr<const Bytes>> bundles = {};
+  CrossCertificates cross_certificates = {};  ///< of the federated ones that there are any of
 };
 
 /// View is what one set of selectors gets of a snapshot, ready for the wire. Streams with the same

@@ -2,6 +2,7 @@
 
 #include "core/base/bytes.h"
 #include "core/crypto/bundle_codec.h"
+#include "core/crypto/certificate.h"
 #include "google/rpc/status.pb.h"
 #include "spire/api/types/status.pb.h"
 
@@ -78,6 +79,26 @@ Result<svids::Entry> EntryOf(const types::Entry& entry) {
     out.federates_with.push_back(std::move(federated));
   }
   return out;
+}
+
+void AddCrossCertificates(const signet::api::server::v1::ListCrossCertificatesResponse& response,
+                          std::map<spiffe::TrustDomain, std::vector<Bytes>>& into) {
+  for (const auto& of : response.cross_certificates()) {
+    const auto trust_domain = spiffe::TrustDomain::Parse(of.trust_domain());
+    if (!trust_domain.ok()) {
+      continue;
+    }
+    std::vector<Bytes> certificates;
+    for (const std::string& der : of.certificates()) {
+      const auto parsed = crypto::Certificate::Parse(AsBytes(der));
+      if (parsed.ok() && parsed->is_ca && !parsed->name_constraints.empty()) {
+        certificates.push_back(parsed->der);
+      }
+    }
+    if (!certificates.empty()) {
+      into[*trust_domain] = std::move(certificates);
+    }
+  }
 }
 
 Result<spiffe::Bundle> BundleOf(const types::Bundle& bundle) {

@@ -2,12 +2,14 @@
 
 #include <grpcpp/support/status.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
 #include "core/spiffe/bundle.h"
+#include "signet/api/server/v1/cross_certificates.pb.h"
 #include "signet/api/server/v1/pods.pb.h"
 #include "spire/api/types/bundle.pb.h"
 #include "spire/api/types/entry.pb.h"
@@ -31,6 +33,10 @@ manager::Answer<T> FailureOf(const grpc::Status& status) {
 /// What the server sends is checked as if it came from a stranger (spire-api §8.4).
 Result<svids::Entry> EntryOf(const spire::api::types::Entry& entry);
 Result<spiffe::Bundle> BundleOf(const spire::api::types::Bundle& bundle);
+/// AddCrossCertificates takes over certificates with name constraints, and no others: a file of CA
+/// certificates that is to be constrained would not be.
+void AddCrossCertificates(const signet::api::server::v1::ListCrossCertificatesResponse& response,
+                          std::map<spiffe::TrustDomain, std::vector<Bytes>>& into);
 Result<std::vector<Bytes>> ChainOf(const spire::api::types::X509SVID& svid);
 
 /// ChainsOf reads the results of a batch, each with its own status.

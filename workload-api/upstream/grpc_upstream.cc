@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "signet/api/server/v1/cross_certificates.grpc.pb.h"
 #include "signet/api/server/v1/pods.grpc.pb.h"
 #include "spire/api/server/agent/v1/agent.grpc.pb.h"
 #include "spire/api/server/bundle/v1/bundle.grpc.pb.h"
@@ -24,9 +25,11 @@ namespace agent_v1 = spire::api::server::agent::v1;
 namespace bundle_v1 = spire::api::server::bundle::v1;
 namespace entry_v1 = spire::api::server::entry::v1;
 namespace svid_v1 = spire::api::server::svid::v1;
-namespace pods_v1 = signet::api::server::v1;
+namespace own_v1 = signet::api::server::v1;
 using manager::Answer;
 
+/// An answer must stay below the library's 4 MiB.
+constexpr int kTrustDomainsAtOnce = 16;
 constexpr auto kShortCall = std::chrono::seconds(10);
 constexpr auto kLongCall = std::chrono::seconds(30);
 constexpr auto kAttestCall =
@@ -64,6 +67,8 @@ class GrpcUpstream final : public StoppableUpstream {
   Answer<spiffe::Bundle> FetchBundle() override;
   Answer<std::optional<spiffe::Bundle>> FetchFederatedBundle(
       const spiffe::TrustDomain& trust_domain) override;
+  Answer<std::map<spiffe::TrustDomain, std::vector<Bytes>>> FetchCrossCertificates(
+      const std::set<spiffe::TrustDomain>& trust_domains) override;
   Answer<std::vector<svids::Entry>> SyncEntries(const std::vector<svids::Entry>& known) override;
   Answer<manager::IssuedChains> NewX509Svids(
       const std::vector<manager::SvidRequest>& requests) override;
@@ -268,6 +273,26 @@ Answer<std::optional<spiffe::Bundle>> GrpcUpstream::FetchFederatedBundle(
   return {std::optional(std::move(*bundle))};
 }
 
+Answer<std::map<spiffe::TrustDomain, std::vector<Bytes>>> GrpcUpstream::FetchCrossCertificates(
+    const std::set<spiffe::TrustDomain>& trust_domains) {
+  std::map<spiffe::TrustDomain, std::vector<Bytes>> fetched;
+  for (auto next = trust_domains.begin(); next != trust_domains.end();) {
+    own_v1::ListCrossCertificatesRequest request;
+    for (; next != trust_domains.end() && request.trust_domains_size() < kTrustDomainsAtOnce;
+         ++next) {
+      request.add_trust_domains(next->name());
+    }
+    own_v1::ListCrossCertificatesResponse response;
+    const grpc::Status status = Call<own_v1::CrossCertificates>(
+        &own_v1::CrossCertificates::Stub::ListCrossCertificates, kShortCall, request, &response);
+    if (!status.ok()) {
+      return FailureOf<std::map<spiffe::TrustDomain, std::vector<Bytes>>>(status);
+    }
+    AddCrossCertificates(response, fetched);
+  }
+  return {std::move(fetched)};
+}
+
 Answer<std::vector<svids::Entry>> GrpcUpstream::SyncEntries(
     const std::vector<svids::Entry>& known) {
   const auto channel = Channel();
@@ -296,9 +321,9 @@ Answer<manager::IssuedChains> GrpcUpstream::NewX509Svids(
 
 Answer<manager::IssuedChains> GrpcUpstream::NewPodX509Svids(
     const std::vector<manager::PodSvidRequest>& requests) {
-  pods_v1::BatchNewPodX509SVIDResponse response;
-  const grpc::Status status = Call<pods_v1::Pods>(&pods_v1::Pods::Stub::BatchNewX509SVID, kLongCall,
-                                                  PodRequestOf(requests), &response);
+  own_v1::BatchNewPodX509SVIDResponse response;
+  const grpc::Status status = Call<own_v1::Pods>(&own_v1::Pods::Stub::BatchNewX509SVID, kLongCall,
+                                                 PodRequestOf(requests), &response);
   return status.ok() ? Answer<manager::IssuedChains>{ChainsOf(response.results())}
                      : FailureOf<manager::IssuedChains>(status);
 }

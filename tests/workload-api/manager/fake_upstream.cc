@@ -89,6 +89,17 @@ Answer<std::optional<spiffe::Bundle>> FakeUpstream::FetchFederatedBundle(
   return {found == federated.end() ? std::nullopt : std::optional(found->second)};
 }
 
+Answer<std::map<spiffe::TrustDomain, std::vector<Bytes>>> FakeUpstream::FetchCrossCertificates(
+    const std::set<spiffe::TrustDomain>& trust_domains) {
+  ++asked_cross_certificates;
+  if (no_cross_certificates) {
+    return {*no_cross_certificates};
+  }
+  auto answer = cross_certificates;
+  std::erase_if(answer, [&](const auto& of) { return !trust_domains.contains(of.first); });
+  return {std::move(answer)};
+}
+
 Answer<std::vector<svids::Entry>> FakeUpstream::SyncEntries(const std::vector<svids::Entry>&) {
   if (const auto refusal = Refusal()) {
     return {*refusal, denial};

@@ -29,6 +29,8 @@ class FakeUpstream final : public Upstream {
   Answer<spiffe::Bundle> FetchBundle() override;
   Answer<std::optional<spiffe::Bundle>> FetchFederatedBundle(
       const spiffe::TrustDomain& trust_domain) override;
+  Answer<std::map<spiffe::TrustDomain, std::vector<Bytes>>> FetchCrossCertificates(
+      const std::set<spiffe::TrustDomain>& trust_domains) override;
   Answer<std::vector<svids::Entry>> SyncEntries(const std::vector<svids::Entry>& known) override;
   Answer<IssuedChains> NewX509Svids(const std::vector<SvidRequest>& requests) override;
   Answer<IssuedChains> NewPodX509Svids(const std::vector<PodSvidRequest>& requests) override;
@@ -46,6 +48,9 @@ class FakeUpstream final : public Upstream {
   std::vector<svids::Entry> entries;
   spiffe::Bundle bundle;
   std::map<spiffe::TrustDomain, spiffe::Bundle> federated;
+  std::map<spiffe::TrustDomain, std::vector<Bytes>> cross_certificates;
+  std::optional<Error> no_cross_certificates;  ///< FetchCrossCertificates alone fails so
+  int asked_cross_certificates = 0;
   std::optional<Error> away;           ///< every call fails so
   std::optional<Error> cannot_list;    ///< SyncEntries alone fails so
   std::optional<Error> cannot_attest;  ///< Attest alone fails so

@@ -2,6 +2,7 @@
 #include <mutex>
 
 #include "core/rpc/methods.h"
+#include "signet/api/agent/v1/cross_certificates.pb.h"
 #include "tests/ca/rpc/fake_call.h"
 #include "tests/support/result.h"
 #include "tests/workload-api/svids/entries.h"
@@ -87,13 +88,14 @@ struct World {
     hub.Publish(cache.Take(kStart));
     api.AddTo(methods);
   }
-  std::shared_ptr<signet::test::FakeCall> Open() {
+  std::shared_ptr<signet::test::FakeCall> Open(
+      const std::string& method = "/SpiffeWorkloadAPI/FetchX509SVID") {
     auto process = std::make_shared<rpc::PeerProcess>();
     process->pid = 4711;
     auto peer = std::make_shared<rpc::Peer>();
     peer->process = std::move(process);
     rpc::CallInfo info;
-    info.method = "/SpiffeWorkloadAPI/FetchX509SVID";
+    info.method = method;
     info.peer = std::move(peer);
     auto call = std::make_shared<signet::test::FakeCall>(std::move(info));
     handlers.push_back((*methods.Find(call->info().method))(call));
@@ -244,6 +246,54 @@ TEST_CASE("without an anchor a caller is what its selectors say") {
   world.attestor.Answer(AttestedWorkload{.selectors = {kNs, kContainer}, .description = "pid 1"});
   world.attestor.TellChange();
   CHECK(call->WaitFinished().code == Code::kPermissionDenied);
+}
+
+constexpr char kWatchCross[] = "/signet.api.agent.v1.CrossCertificates/WatchCrossCertificates";
+
+TEST_CASE(
+    "a workload is given the cross-certificates of the trust domains that it federates with") {
+  World world;
+  world.pod.federates_with = {Td("other.org")};
+  world.cache.SetEntries({world.pod, world.app});
+  world.cache.SetCrossCertificates({{Td("other.org"), {ToBytes("one"), ToBytes("two")}},
+                                    {Td("third.org"), {ToBytes("not for this one")}}});
+  world.hub.Publish(world.cache.Take(kStart));
+  world.attestor.Answer(InPod({kNs}));
+  const auto call = world.Open(kWatchCross);
+  signet::api::agent::v1::WatchCrossCertificatesResponse response;
+  REQUIRE(response.ParseFromString(call->WaitMessages(1).at(0)));
+  REQUIRE(response.trust_domains_size() == 1);
+  const auto& of = response.trust_domains().at("other.org");
+  REQUIRE(of.der_size() == 2);
+  CHECK(of.der(0) == "one");
+  CHECK(of.der(1) == "two");
+
+  // A renewed SVID is not told here; the end of the federation is.
+  const int before = world.attestor.asked();
+  world.cache.PutSvid(world.pod, FakeSvid("pod renewed"));
+  world.hub.Publish(world.cache.Take(kStart));
+  world.attestor.WaitAsked(before + 1);
+  world.pod.federates_with.clear();
+  world.cache.SetEntries({world.pod, world.app});
+  world.hub.Publish(world.cache.Take(kStart));
+  const auto messages = call->WaitMessages(2);
+  REQUIRE(messages.size() == 2);
+  REQUIRE(response.ParseFromString(messages[1]));
+  CHECK(response.trust_domains_size() == 0);
+}
+
+TEST_CASE("without federation the state is empty, and told at once") {
+  World world;
+  world.attestor.Answer(InPod({kNs}));
+  CHECK(world.Open(kWatchCross)->WaitMessages(1) == std::vector<std::string>{""});
+  world.attestor.Answer(InPod({{"k8s", "ns:other"}}));
+  CHECK(world.Open(kWatchCross)->WaitFinished().code == Code::kPermissionDenied);
+}
+
+TEST_CASE("cross-certificates want the security header, as the Workload API does") {
+  rpc::CallInfo info;
+  info.method = kWatchCross;
+  CHECK(RequireSecurityHeader()(info).code == Code::kInvalidArgument);
 }
 
 }  // namespace
