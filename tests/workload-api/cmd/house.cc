@@ -122,11 +122,20 @@ std::string House::JoinToken() {
 
 std::string House::CreateEntry(const std::string& token, const std::string& path,
                                const std::vector<spiffe::Selector>& selectors) {
+  return CreateFederatedEntry(token, path, selectors, {});
+}
+
+std::string House::CreateFederatedEntry(const std::string& token, const std::string& path,
+                                        const std::vector<spiffe::Selector>& selectors,
+                                        const std::string& trust_domain) {
   grpc::ClientContext context;
   entry_v1::BatchCreateEntryRequest request;
   auto& entry = *request.add_entries();
   SetId(*entry.mutable_parent_id(), AgentPath(token));
   SetId(*entry.mutable_spiffe_id(), path);
+  if (!trust_domain.empty()) {
+    entry.add_federates_with(trust_domain);
+  }
   for (const spiffe::Selector& selector : selectors) {
     auto& added = *entry.add_selectors();
     added.set_type(selector.type);
@@ -144,6 +153,19 @@ void House::DeleteEntry(const std::string& id) {
   request.add_ids(id);
   entry_v1::BatchDeleteEntryResponse response;
   Must(operator_->entries->BatchDeleteEntry(&context, request, &response), "BatchDeleteEntry");
+}
+
+void House::SetBundle(const std::string& trust_domain, const std::vector<Bytes>& x509_authorities) {
+  grpc::ClientContext context;
+  bundle_v1::BatchSetFederatedBundleRequest request;
+  auto& bundle = *request.add_bundle();
+  bundle.set_trust_domain(trust_domain);
+  for (const Bytes& der : x509_authorities) {
+    bundle.add_x509_authorities()->set_asn1(std::string(AsText(der)));
+  }
+  bundle_v1::BatchSetFederatedBundleResponse response;
+  Must(operator_->bundles->BatchSetFederatedBundle(&context, request, &response), "SetBundle");
+  SIGNET_CHECK(response.results(0).status().code() == 0, response.results(0).status().message());
 }
 
 void House::BanAgent(const std::string& token) {

@@ -53,7 +53,12 @@ class House {
   /// CreateEntry returns the entry's id; the parent is the agent of `token`.
   std::string CreateEntry(const std::string& token, const std::string& path,
                           const std::vector<spiffe::Selector>& selectors);
+  /// CreateFederatedEntry is CreateEntry for a workload that federates with a trust domain.
+  std::string CreateFederatedEntry(const std::string& token, const std::string& path,
+                                   const std::vector<spiffe::Selector>& selectors,
+                                   const std::string& trust_domain);
   void DeleteEntry(const std::string& id);
+  void SetBundle(const std::string& trust_domain, const std::vector<Bytes>& x509_authorities);
   void BanAgent(const std::string& token);
   void EvictAgent(const std::string& token);
 

@@ -1,0 +1,167 @@
+// From a foreign bundle on the server to a TLS server that is OpenSSL's: a forged SVID is refused.
+#include <unistd.h>
+
+#include <cstdio>
+#include <deque>
+
+#include "core/base/files.h"
+#include "core/crypto/certificate.h"
+#include "core/crypto/pem.h"
+#include "tests/support/pki.h"
+#include "tests/support/result.h"
+#include "tests/workload-api/cmd/house.h"
+#include "workload-api/cmd/cross_certificate_watch.h"
+
+namespace signet::test {
+namespace {
+
+using agent_cmd::CrossCertificateWatch;
+using State = CrossCertificateWatch::State;
+
+spiffe::Selector MyUid() { return {"unix", "uid:" + std::to_string(::geteuid())}; }
+spiffe::TrustDomain Other() { return spiffe::TrustDomain::Parse("other.test").value(); }
+
+/// States collects what a watch tells.
+class States {
+ public:
+  void Add(State state) {
+    const std::lock_guard lock(mutex_);
+    states_.push_back(std::move(state));
+  }
+  std::size_t count() const {
+    const std::lock_guard lock(mutex_);
+    return states_.size();
+  }
+  State Newest() const {
+    const std::lock_guard lock(mutex_);
+    return states_.empty() ? State() : states_.back();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::deque<State> states_;
+};
+
+/// Federation is a house whose only workload federates with other.test.
+struct Federation {
+  Federation() {
+    house.SetBundle("other.test", {root.der()});
+    house.CreateFederatedEntry(token, "/web", {MyUid()}, "other.test");
+    agent = house.StartAgent(token).value();
+    watch = CrossCertificateWatch::Open("unix://" + house.socket_path(), house.logger,
+                                        [this](State state) { states.Add(std::move(state)); })
+                .value();
+  }
+  Bytes Cross() {
+    REQUIRE(Eventually([this] { return states.Newest().size() == 1; }));
+    return states.Newest().at(Other()).front();
+  }
+
+  RealClock clock;
+  TestCa root{"other.test", clock.Now()};
+  States states;  // outlives the watch
+  House house;
+  std::string token = house.JoinToken();
+  std::unique_ptr<agent_cmd::RunningAgent> agent;
+  std::unique_ptr<CrossCertificateWatch> watch;
+};
+
+std::string Output(const std::string& command) {
+  std::FILE* pipe = ::popen(command.c_str(), "re");
+  REQUIRE(pipe != nullptr);
+  std::string output;
+  char buffer[4096];
+  while (const auto size = std::fread(buffer, 1, sizeof(buffer), pipe)) {
+    output.append(buffer, size);
+  }
+  ::pclose(pipe);
+  return output;
+}
+
+/// TlsServer is openssl s_server with one file of CA certificates, for one connection.
+class TlsServer {
+ public:
+  TlsServer(const TestCert& certificate, const std::vector<Bytes>& authorities) {
+    Write("server", certificate);
+    std::string pem;
+    for (const Bytes& der : authorities) {
+      pem += crypto::PemEncode("CERTIFICATE", der);
+    }
+    REQUIRE_OK(WriteFileAtomic(dir_.File("ca.pem"), AsBytes(pem)));
+  }
+  /// Accepts: a client with this certificate completes the handshake and gets an answer.
+  bool Accepts(const TestCert& client) {
+    Write("client", client);
+    // The server tells its port and serves one connection; the client asks for its status page.
+    const std::string script =
+        "cd " + dir_.path() +
+        "; timeout 20 openssl s_server -accept 127.0.0.1:0 -naccept 1 -www -cert server.pem "
+        "-key server.key -CAfile ca.pem -Verify 4 -verify_return_error > server.log 2>&1 &"
+        " for i in $(seq 200); do port=$(sed -n 's/^ACCEPT .*://p' " +
+        dir_.File("server.log") +
+        " 2>/dev/null); [ -n \"$port\" ] && break; sleep 0.05; done;"
+        " cd " +
+        dir_.path() +
+        "; printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 20 openssl s_client -ign_eof -connect "
+        "127.0.0.1:$port -cert client.pem -key client.key 2>&1; cat server.log; wait";
+    const std::string output = Output(script);
+    INFO(output);
+    REQUIRE(output.find("ACCEPT 127.0.0.1:") != std::string::npos);
+    return output.find("HTTP/1.0 200 ok") != std::string::npos;
+  }
+
+ private:
+  void Write(const std::string& name, const TestCert& certificate) {
+    REQUIRE_OK(WriteFileAtomic(dir_.File(name + ".pem"),
+                               AsBytes(crypto::PemEncode("CERTIFICATE", certificate.der))));
+    REQUIRE_OK(WriteFileAtomic(dir_.File(name + ".key"),
+                               AsBytes(crypto::PemEncode("PRIVATE KEY", certificate.key_pkcs8))));
+  }
+  TempDir dir_;
+};
+
+Bytes OwnRoot(const House& house) {
+  const auto file = ReadFile(house.dir.File("bundle.pem"), 100'000);
+  return crypto::PemDecode(AsText(file.value())).value().front().content;
+}
+
+}  // namespace
+
+TEST_CASE("an SVID that a federated trust domain forges is refused by an OpenSSL server") {
+  Federation world;
+  const Bytes cross = world.Cross();
+  const Bytes ours = OwnRoot(world.house);
+  const TestCert own = world.root.IssueSvid("spiffe://other.test/web");
+  const TestCert forged = world.root.IssueSvid("spiffe://example.org/frontend");
+
+  // Both roots as they are: the hole.
+  CHECK(TlsServer(own, {ours, world.root.der()}).Accepts(forged));
+  TlsServer constrained(own, {ours, cross});
+  CHECK(constrained.Accepts(own));
+  CHECK_FALSE(constrained.Accepts(forged));
+}
+
+TEST_CASE("cross-certificates follow the foreign bundle, and outlive both programs' restarts") {
+  Federation world;
+  const Bytes first = world.Cross();
+  const TestCa next("other.test", world.clock.Now());
+  world.house.SetBundle("other.test", {world.root.der(), next.der()});
+  REQUIRE(Eventually([&] { return world.states.Newest()[Other()].size() == 2; }));
+  CHECK(world.states.Newest()[Other()].front() == first);
+  const std::size_t told = world.states.count();
+
+  // The server signs anew when it starts, which is no news to anybody.
+  world.house.StopServer();
+  world.house.StartServer();
+  world.house.SetBundle("third.test", {TestCa("third.test", world.clock.Now()).der()});
+  world.house.SetBundle("other.test", {next.der()});
+  REQUIRE(Eventually([&] { return world.states.Newest()[Other()].size() == 1; }));
+  CHECK(world.states.count() == told + 1);
+
+  world.agent.reset();
+  world.agent = world.house.StartAgent().value();
+  REQUIRE(Eventually([&] { return world.states.count() == told + 2; }));
+  CHECK(world.states.Newest()[Other()].size() == 1);
+}
+
+}  // namespace signet::test
