@@ -5,7 +5,7 @@
 using namespace signet;
 using test::RpcWorld;
 using test::TestCa;
-namespace api = signet::api::server::v1;
+namespace own = signet::api::server::v1;
 
 namespace {
 
@@ -24,8 +24,8 @@ TEST_CASE(
   SetBundle(world, "third.test", {TestCa("third.test").der()});
   const auto agent = RpcWorld::TlsPeer(world.Attest("one").svid.chain);
 
-  api::ListCrossCertificatesRequest request;
-  api::ListCrossCertificatesResponse all;
+  own::ListCrossCertificatesRequest request;
+  own::ListCrossCertificatesResponse all;
   REQUIRE(world.Unary(agent, kMethod, request, &all).code == Code::kOk);
   REQUIRE(all.cross_certificates_size() == 2);
   const auto& other = all.cross_certificates(0);
@@ -40,7 +40,7 @@ TEST_CASE(
   request.add_trust_domains("spiffe://third.test");
   request.add_trust_domains("unknown.test");
   request.add_trust_domains("example.org");
-  api::ListCrossCertificatesResponse named;
+  own::ListCrossCertificatesResponse named;
   REQUIRE(world.Unary(agent, kMethod, request, &named).code == Code::kOk);
   REQUIRE(named.cross_certificates_size() == 1);
   CHECK(named.cross_certificates(0).trust_domain() == "third.test");
@@ -48,13 +48,13 @@ TEST_CASE(
 
 TEST_CASE("the list of cross-certificates is not for strangers, and its requests are bounded") {
   RpcWorld world;
-  api::ListCrossCertificatesResponse response;
-  CHECK(world.Unary(RpcWorld::TlsPeer(), kMethod, api::ListCrossCertificatesRequest(), &response)
+  own::ListCrossCertificatesResponse response;
+  CHECK(world.Unary(RpcWorld::TlsPeer(), kMethod, own::ListCrossCertificatesRequest(), &response)
             .code == Code::kPermissionDenied);
-  api::ListCrossCertificatesRequest bad;
+  own::ListCrossCertificatesRequest bad;
   bad.add_trust_domains("not a name");
   CHECK(world.Unary(world.local, kMethod, bad, &response).code == Code::kInvalidArgument);
-  api::ListCrossCertificatesRequest many;
+  own::ListCrossCertificatesRequest many;
   for (int i = 0; i < 501; ++i) {
     many.add_trust_domains("td" + std::to_string(i));
   }
