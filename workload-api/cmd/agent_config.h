@@ -41,7 +41,6 @@ struct AgentConfig {
   bool disable_sds_api = false;
   sds::Options sds = {};
   std::vector<DeliveryTarget> delivery = {};  ///< identities as files, written by the agent itself
-  LogOptions log = {};                        ///< for whoever makes the logger
   std::optional<authorizer::Options> authorizer = {};  ///< none: no such service
   LogOptions log = {};                                 ///< for whoever makes the logger
 };
