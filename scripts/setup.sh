@@ -14,6 +14,7 @@ signet_packages() {
     tests) echo openssl nghttp2-client python3-cryptography python3-h2 python3-protobuf python3-yaml procps \
       libcpp-httplib-dev ;;
     interop) echo python3-venv ;;
+    servers) echo nginx haproxy ;;
     fuzz) echo clang-14 libclang-rt-14-dev llvm-14 ;;
     lint) echo shellcheck ;;
     *) echo "signet_packages: unknown group $1" >&2; return 1 ;;
@@ -34,6 +35,27 @@ signet_as_root() {
 
 signet_installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
+# signet_without_services CMD…: Debian starts and enables the services of what it installs, unless policy-rc.d says 101.
+signet_without_services() (
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    trap 'signet_as_root rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' | signet_as_root install -m 755 /dev/stdin $policy || exit 1
+  fi
+  "$@"
+)
+
+# signet_disable_services PACKAGE…: nor are they to start with the machine. Without systemd there is nothing to do.
+signet_disable_services() {
+  local package unit
+  command -v systemctl >/dev/null || return 0
+  for package in "$@"; do
+    for unit in $(dpkg -L "$package" | sed -n 's#.*/systemd/system/\([^/@]*\.service\)$#\1#p'); do
+      signet_as_root systemctl disable -q "$unit" 2>/dev/null || true
+    done
+  done
+}
+
 # signet_setup GROUP…: installs the missing packages of the groups, saying which.
 signet_setup() {
   local group package missing=()
@@ -49,8 +71,9 @@ signet_setup() {
   [ ${#missing[@]} -gt 0 ] || return 0
   say "installing from Debian: ${missing[*]}"
   signet_as_root apt-get update -q || echo "apt-get update failed; trying with the lists that are here" >&2
-  signet_as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" \
-    </dev/null || { echo "Could not install: ${missing[*]}" >&2; return 1; }
+  signet_without_services signet_as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+    --no-install-recommends "${missing[@]}" </dev/null || { echo "Could not install: ${missing[*]}" >&2; return 1; }
+  signet_disable_services "${missing[@]}"
 }
 
 # signet_build PRESET [TARGET…]: configures once, then builds with progress.

@@ -8,6 +8,8 @@ import time
 from lib import tls
 from lib.process import Failed
 
+SECONDS_LEFT = 0.5
+
 
 class Client:
     """A workload's newest SVID, fetched whenever its stream tells of a change, as long as this is open."""
@@ -15,7 +17,7 @@ class Client:
     def __init__(self, deployment, workload):
         self.deployment, self.workload = deployment, workload
         self.material = tls.fetch(deployment, workload, f"client-{workload.name}")
-        self.context = self.material.context()
+        self.current = self._read()
         self.thread = threading.Thread(target=self._renew)
         self.watch = None
 
@@ -23,7 +25,17 @@ class Client:
         for line in self.watch.stdout:
             if line.startswith("Received") and tls.try_fetch(self.deployment, self.workload,
                                                              self.material.certificate.parent):
-                self.context = self.material.context()
+                self.current = self._read()
+
+    def _read(self):
+        return self.material.context(), tls.end_of(self.material.certificate)
+
+    @property
+    def context(self):
+        """Of an SVID that has not ended. On a machine that is too busy to fetch the next in time, it is waited for."""
+        while time.time() > self.current[1] - SECONDS_LEFT:
+            time.sleep(0.05)
+        return self.current[0]
 
     def __enter__(self):
         self.watch = subprocess.Popen(

@@ -111,11 +111,11 @@ def issuer_of(certificate):
     return text.decode().split("\n")[1].strip()
 
 
-def ended(certificate):
-    """Whether a certificate in a PEM file is past its end."""
-    seen = subprocess.run(["openssl", "x509", "-checkend", "0", "-noout", "-in", str(certificate)], capture_output=True,
-                          check=False)
-    return seen.returncode != 0
+def end_of(certificate):
+    """When a certificate in a PEM file ends, in seconds since the epoch."""
+    text = subprocess.run(["openssl", "x509", "-enddate", "-noout", "-in", str(certificate)], capture_output=True,
+                          check=True, text=True).stdout
+    return ssl.cert_time_to_seconds(text.strip().partition("=")[2])
 
 
 def refusal(visit):

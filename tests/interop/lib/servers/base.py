@@ -59,6 +59,7 @@ class Server:
     program_name = None  # as in $PATH
     keep_alive = False
     dns = ()  # names in its certificates, if it needs any
+    rotation_bar_ms = None  # within which a change at the authority has to be served, at p99 and without load
     before_tls = None
 
     def __init__(self, site, program):
@@ -93,6 +94,10 @@ class Server:
         return {}
 
     def instead(self):
+        return {}
+
+    def more(self):
+        """Cases besides the rows: {name: case(judged)}."""
         return {}
 
     # What all have.

@@ -10,6 +10,7 @@ from lib.servers.base import FRONTEND, Server
 
 class Envoy(Server):
     name, uid = "envoy", 65312
+    rotation_bar_ms = 1000
     backend = frontend = None
 
     @classmethod

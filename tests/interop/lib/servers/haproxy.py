@@ -6,6 +6,7 @@ from lib.servers.base import FRONTEND, Server
 class HAProxy(Server):
     name, uid, program_name = "haproxy", 65311, "haproxy"
     keep_alive = True
+    rotation_bar_ms = 1000
 
     @property
     def pid_file(self):
