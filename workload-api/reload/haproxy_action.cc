@@ -13,6 +13,8 @@
 
 #include "core/base/files.h"
 #include "core/base/secret.h"
+#include "core/crypto/certificate.h"
+#include "core/crypto/pem.h"
 #include "workload-api/reload/kinds.h"
 #include "workload-api/reload/pid_file.h"
 #include "workload-api/reload/stream.h"
@@ -186,6 +188,32 @@ Status CheckPayload(ByteView pem, const std::string& path) {
   return {};
 }
 
+// Without a DNS name in it, a certificate is committed without what the bind line says of clients:
+// from then on HAProxy asks nobody for a certificate (tried with 2.6.12). What cannot be read here
+// is left to HAProxy.
+Status CheckKeepsVerifying(ByteView pem) {
+  constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
+  constexpr std::string_view kEnd = "-----END CERTIFICATE-----\n";
+  const std::string_view text = AsText(pem);
+  const std::size_t begin = text.find(kBegin);
+  const std::size_t end = text.find(kEnd, begin);
+  if (begin == std::string_view::npos || end == std::string_view::npos) {
+    return {};
+  }
+  const auto blocks = crypto::PemDecode(text.substr(begin, end + kEnd.size() - begin));
+  if (!blocks.ok() || blocks->empty()) {
+    return {};
+  }
+  const auto leaf = crypto::Certificate::Parse(blocks->front().content);
+  if (!leaf.ok() || !leaf->dns_sans.empty()) {
+    return {};
+  }
+  return FailedPrecondition(
+      "HAProxy would stop asking clients for certificates: a certificate without a DNS name loses "
+      "`verify required` when it is committed at runtime. Give the entry a DNS name (-dns), or "
+      "reload the master process: {\"kind\": \"signal\", \"signal\": \"USR2\", …}");
+}
+
 // A name becomes one word of a command.
 Status CheckName(std::string_view field, const std::string& name) {
   for (const char c : name) {
@@ -238,6 +266,7 @@ class HaproxyAction final : public Action {
       return Unavailable("another target's HAProxy takes all the time; this one had no turn");
     }
     Runtime haproxy(spec_.socket, deadline);
+    SIGNET_TRY(CheckKeepsVerifying(certificate.pem.RevealSecret()));
     if (new_cas) {
       SIGNET_TRY(CheckTakesCas(haproxy));
       SIGNET_TRY(Replace(haproxy, ca));

@@ -30,9 +30,13 @@ struct Pair {
   std::string key;
 };
 
-Pair NewPair() {
-  static const test::TestCa ca("example.org", RealClock().Now());
-  const auto cert = ca.IssueSvid("spiffe://example.org/proxy");
+Pair NewPair(const std::vector<std::string>& dns = {"proxy.example.org"}) {
+  const SystemTime now = RealClock().Now();
+  static const test::TestCa ca("example.org", now);
+  const auto cert = ca.Issue({.uris = {"spiffe://example.org/proxy"},
+                              .dns = dns,
+                              .not_before = now - std::chrono::hours(1),
+                              .not_after = now + std::chrono::hours(1)});
   return {cert.der, crypto::PemEncode("CERTIFICATE", cert.der),
           crypto::PemEncode("PRIVATE KEY", cert.key_pkcs8)};
 }
@@ -171,6 +175,14 @@ TEST_CASE("HAProxy's master is reloaded when CAs change, and only then") {
     return info.substr(info.find("\nPid:"), 12);
   };
   CHECK(pid_line(haproxy.Ask("show info\n")) == pid_line(process));
+}
+
+TEST_CASE("A certificate that would end the verification of clients is not committed") {
+  Haproxy haproxy;
+  haproxy.Put(NewPair({}));
+  REQUIRE_ERROR(haproxy.Run(kCombined), Code::kFailedPrecondition, "-dns");
+  CHECK(haproxy.Serves(haproxy.first()));
+  CHECK_THAT(haproxy.Ask("show ssl cert\n"), !Catch::Contains("# transaction"));
 }
 
 TEST_CASE("HAProxy takes certificate and key from two files, under the name that it knows") {
