@@ -4,4 +4,3 @@ from lib.servers.haproxy import HAProxy
 from lib.servers.nginx import Nginx
 
 BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy)}
-DEFAULT = ["envoy"]
