@@ -2,7 +2,9 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "core/base/clock.h"
 #include "core/base/result.h"
 #include "tests/workload-api/client/test_pki.h"
 #include "workload-api/client/grpc_channel.h"
@@ -73,5 +75,19 @@ class OpenStream {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Soon waits until the condition holds, but not for ever. The library reads a server's identity
+/// once a second.
+template <class Condition>
+bool Soon(Condition condition) {
+  const MonoTime end = RealClock().Mono() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (RealClock().Mono() > end) {
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
 
 }  // namespace signet::client::test

@@ -19,6 +19,7 @@ using test::Leaf;
 using test::MessageFor;
 using test::PlainClient;
 using test::SnapshotFor;
+using test::Soon;
 
 constexpr const char* kServerId = "spiffe://example.org/server";
 constexpr const char* kClientId = "spiffe://example.org/client";
@@ -66,19 +67,6 @@ struct World {
   Authority foreign{"foreign.example"};
   std::shared_ptr<FakeProvider> source = std::make_shared<FakeProvider>(Trusting(nullptr));
 };
-
-// The library reads an identity once a second; nothing else here waits.
-template <class Condition>
-bool Soon(Condition condition) {
-  const MonoTime end = RealClock().Mono() + std::chrono::seconds(5);
-  while (!condition()) {
-    if (RealClock().Mono() > end) {
-      return false;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return true;
-}
 
 TEST_CASE("gRPC server: an authorized client is served, and the handler knows who it is") {
   World world;
