@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::size_t kMaxFile = 256 * 1024;
 constexpr std::size_t kMaxAnswer = 1024 * 1024;
-constexpr auto kPatience = std::chrono::milliseconds(1000);  // with another's transaction
+constexpr auto kPatience = std::chrono::milliseconds(1000);  // with others, before the next step
 constexpr std::size_t kLargePayload = 15 * 1024;
 constexpr int kPauseMs = 50;
 
@@ -245,6 +245,32 @@ Status CheckTakesCas(Runtime& haproxy) {
       "master process (haproxy -W -p FILE), which is then reloaded when CAs change");
 }
 
+Result<std::string> WorkerPid(Runtime& haproxy) {
+  SIGNET_TRY_ASSIGN(const std::string info, haproxy.Ask("show info"));
+  const std::size_t at = info.find("\nPid: ");
+  return at == std::string::npos ? std::string() : info.substr(at, info.find('\n', at + 1) - at);
+}
+
+// The new worker reads all files anew, the certificate's too. A master that cannot read them keeps
+// the old worker, and one that is busy starting loses the signal: so wait for the new worker, and
+// say it again from time to time.
+Status ReloadMaster(Runtime& haproxy, const std::string& pid_file) {
+  SIGNET_TRY_ASSIGN(const std::string old, WorkerPid(haproxy));
+  SIGNET_TRY_ASSIGN(const PinnedProcess master, PinByPidFile(pid_file));
+  do {
+    SIGNET_TRY(master.Signal(SIGUSR2));
+    const Deadline patience = Deadline::In(kPatience);
+    while (patience.Left() > 0 && haproxy.Pause()) {
+      const auto now = WorkerPid(haproxy);  // may fail while one takes over from the other
+      if (now.ok() && *now != old) {
+        return {};
+      }
+    }
+  } while (haproxy.Pause());
+  return Unavailable("HAProxy's master, process " + std::to_string(master.pid()) +
+                     ", has not started a new worker: its log says why");
+}
+
 class HaproxyAction final : public Action {
  public:
   explicit HaproxyAction(const ActionSpec& spec) : spec_(spec) {}
@@ -254,18 +280,17 @@ class HaproxyAction final : public Action {
     SIGNET_TRY_ASSIGN(const Item certificate,
                       ReadItem(files, "cert", {"combined", "certificate", "key"}));
     const bool new_cas = !Equal(ca.pem.RevealSecret(), applied_cas_);
-    if (new_cas && !spec_.pid_file.empty()) {
-      SIGNET_TRY_ASSIGN(const PinnedProcess master, PinByPidFile(spec_.pid_file));
-      SIGNET_TRY(master.Signal(SIGUSR2));  // reads all files anew, the certificate too
-      applied_cas_ = ToBytes(ca.pem.RevealSecret());
-      return {};
-    }
     const Deadline deadline = Deadline::In(timeout);
     const std::unique_lock lock(ExchangeLock(), timeout);
     if (!lock.owns_lock()) {
       return Unavailable("another target's HAProxy takes all the time; this one had no turn");
     }
     Runtime haproxy(spec_.socket, deadline);
+    if (new_cas && !spec_.pid_file.empty()) {
+      SIGNET_TRY(ReloadMaster(haproxy, spec_.pid_file));
+      applied_cas_ = ToBytes(ca.pem.RevealSecret());
+      return {};
+    }
     SIGNET_TRY(CheckKeepsVerifying(certificate.pem.RevealSecret()));
     if (new_cas) {
       SIGNET_TRY(CheckTakesCas(haproxy));

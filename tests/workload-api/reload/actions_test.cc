@@ -212,7 +212,8 @@ TEST_CASE("caddy: its own configuration comes back to it unchanged, with the wor
                              c.Send("HTTP/1.0 200 OK\r\nContent-Type: x\r\n\r\n" + config);
                            },
                            [&](FakeConnection& c) {
-                             posted = c.ReadUntil("\r\n\r\n") + c.Read(config.size());
+                             posted = c.ReadUntil("\r\n\r\n");
+                             posted += c.Read(config.size());
                              c.Send("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n");
                            }});
   REQUIRE_OK(Run({.kind = "caddy", .socket = server.address()}));

@@ -110,12 +110,12 @@ class Haproxy {
     REQUIRE_OK(action);
     return std::move(*action);
   }
-  Status Run(Action& action) {
+  Status Run(Action& action, Duration timeout = kPatience) {
     Action::Files files;
     for (const std::string name : {"both.pem", "svid.pem", "key.pem", "ca.pem", "absent.pem"}) {
       files[name] = Path(name);
     }
-    return action.Run(files, kPatience);
+    return action.Run(files, timeout);
   }
   std::string Path(const std::string& name) const { return dir_.File(name); }
   const Pair& first() const { return first_; }
@@ -183,6 +183,15 @@ TEST_CASE("A certificate that would end the verification of clients is not commi
   REQUIRE_ERROR(haproxy.Run(kCombined), Code::kFailedPrecondition, "-dns");
   CHECK(haproxy.Serves(haproxy.first()));
   CHECK_THAT(haproxy.Ask("show ssl cert\n"), !Catch::Contains("# transaction"));
+}
+
+TEST_CASE("A reload of HAProxy that its master refuses is an error, and the old worker goes on") {
+  Haproxy haproxy;
+  WriteWholeFile(haproxy.Path("ca.pem"), "garbage\n");
+  auto action = haproxy.Make({{"ca", "ca.pem"}}, {}, haproxy.Path("pid"));
+  REQUIRE_ERROR(haproxy.Run(*action, std::chrono::milliseconds(700)), Code::kUnavailable,
+                "has not started a new worker");
+  CHECK(haproxy.Serves(haproxy.first()));
 }
 
 TEST_CASE("HAProxy takes certificate and key from two files, under the name that it knows") {
