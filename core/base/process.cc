@@ -41,6 +41,7 @@ void BlockStopSignals() {
   const sigset_t set = StopSignals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like a full disk
 }
 
 int WaitForStopSignal() {

@@ -10,7 +10,7 @@ namespace signet {
 Status HardenProcess();
 
 /// BlockStopSignals keeps SIGTERM and SIGINT pending in this thread and those it starts, for WaitForStopSignal, and
-/// ignores SIGPIPE. Call it before any thread starts.
+/// ignores SIGPIPE and SIGXFSZ. Call it before any thread starts.
 void BlockStopSignals();
 
 /// WaitForStopSignal returns the number of the next SIGTERM or SIGINT. Only after BlockStopSignals.
