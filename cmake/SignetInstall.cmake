@@ -32,3 +32,8 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/SignetConfig.cmake.in
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/SignetConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/SignetConfig.cmake ${CMAKE_BINARY_DIR}/SignetConfigVersion.cmake
   DESTINATION ${signet_package_dir} COMPONENT client)
+
+# The same for builds without CMake: pkg-config --cflags --libs signet-client.
+file(RELATIVE_PATH SIGNET_PC_PREFIX /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/signet-client.pc.in ${CMAKE_BINARY_DIR}/signet-client.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/signet-client.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT client)

@@ -10,9 +10,8 @@ signet_packages() {
   case $1 in
     build) echo build-essential cmake ninja-build ccache pkg-config libssl-dev libnghttp2-dev libgrpc++-dev \
       libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libsqlite3-dev libspdlog-dev nlohmann-json3-dev \
-      catch2 python3 libcurl4-openssl-dev libyaml-cpp-dev ;;
-    tests) echo openssl nghttp2-client python3-cryptography python3-h2 python3-protobuf python3-yaml procps \
-      libcpp-httplib-dev ;;
+      catch2 python3 libcurl4-openssl-dev libcpp-httplib-dev libyaml-cpp-dev ;;
+    tests) echo openssl nghttp2-client python3-cryptography python3-h2 python3-protobuf python3-yaml procps ;;
     interop) echo python3-venv ;;
     servers) echo nginx haproxy ;;
     fuzz) echo clang-14 libclang-rt-14-dev llvm-14 ;;

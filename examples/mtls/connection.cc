@@ -105,7 +105,8 @@ Connection::Connection(SSL_CTX* context, UniqueFd fd)
   SSL_set_fd(ssl_.get(), fd_.get());
 }
 
-Result<Connection> Connection::Connect(SSL_CTX* context, const std::string& address) {
+Result<Connection> Connection::Connect(SSL_CTX* context, const std::string& address,
+                                       const std::function<void(SSL*)>& prepare) {
   SIGNET_TRY_ASSIGN(const sockaddr_in where, ParseAddress(address));
   UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   SetUp(fd);
@@ -113,6 +114,7 @@ Result<Connection> Connection::Connect(SSL_CTX* context, const std::string& addr
     return SystemError("connect to " + address);
   }
   Connection connection(context, std::move(fd));
+  prepare(connection.ssl());
   if (const int returned = SSL_connect(connection.ssl()); returned != 1) {
     return TlsError("handshake", connection.ssl(), returned);
   }

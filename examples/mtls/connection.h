@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,8 +21,9 @@ std::string LocalAddress(const signet::UniqueFd& fd);
 /// Connection is one TLS connection that carries lines of text over a plain blocking socket.
 class Connection {
  public:
-  /// Connect dials "IPv4:port" and does the handshake.
-  static signet::Result<Connection> Connect(SSL_CTX* context, const std::string& address);
+  /// Connect dials "IPv4:port", calls prepare, and does the handshake.
+  static signet::Result<Connection> Connect(SSL_CTX* context, const std::string& address,
+                                            const std::function<void(SSL*)>& prepare);
   /// Accept does the server's handshake on an accepted socket.
   static signet::Result<Connection> Accept(SSL_CTX* context, signet::UniqueFd fd);
 

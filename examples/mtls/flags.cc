@@ -1,5 +1,6 @@
 #include "examples/mtls/flags.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <iostream>
@@ -21,6 +22,15 @@ Flags::Flags(int argc, char** argv, std::map<std::string, std::string> defaults)
     }
     known->second = argv[i + 1];
   }
+}
+
+const std::string& Flags::OneOf(const std::string& name,
+                                const std::vector<std::string>& values) const {
+  const std::string& value = Get(name);
+  if (std::find(values.begin(), values.end(), value) == values.end()) {
+    Usage("-" + name + " " + value + " is not known");
+  }
+  return value;
 }
 
 std::chrono::milliseconds Flags::Time(const std::string& name) const {

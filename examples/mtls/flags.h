@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace example {
 
@@ -14,6 +15,8 @@ class Flags {
   Flags(int argc, char** argv, std::map<std::string, std::string> defaults);
 
   const std::string& Get(const std::string& name) const { return values_.at(name); }
+  /// OneOf is Get for a flag of few values; ends the program on another one.
+  const std::string& OneOf(const std::string& name, const std::vector<std::string>& values) const;
   /// Time reads "50ms", "8s" or "2m"; ends the program on anything else.
   std::chrono::milliseconds Time(const std::string& name) const;
 

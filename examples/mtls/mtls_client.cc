@@ -4,9 +4,11 @@
 #include <atomic>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "examples/mtls/connection.h"
 #include "examples/mtls/workload.h"
+#include "workload-api/client/resumption.h"
 #include "workload-api/client/tls.h"
 
 namespace example {
@@ -14,10 +16,17 @@ namespace {
 
 namespace client = signet::client;
 
+// Session is the last one that the server has offered; none without -resumption epoch.
+using Session = std::optional<client::ResumableSession>;
+
 class Client {
  public:
-  Client(Workload& workload, std::string address, SslContext context)
-      : workload_(workload), address_(std::move(address)), context_(std::move(context)) {}
+  // The context leaves its sessions in `session`.
+  Client(Workload& workload, std::string address, SslContext context, Session& session)
+      : workload_(workload),
+        address_(std::move(address)),
+        context_(std::move(context)),
+        session_(session) {}
   ~Client() {
     if (kept_) {
       kept_->Close();
@@ -34,7 +43,7 @@ class Client {
 
   std::string Stats() const {
     return "requests=" + std::to_string(requests_) + " failed=" + std::to_string(failed_) +
-           " handshakes=" + std::to_string(handshakes_);
+           " handshakes=" + std::to_string(handshakes_) + " resumed=" + std::to_string(resumed_);
   }
   bool failed() const { return failed_ > 0; }
 
@@ -58,11 +67,17 @@ class Client {
   }
 
   signet::Result<Connection> Dial() {
-    SIGNET_TRY_ASSIGN(Connection connection, Connection::Connect(context_.get(), address_));
+    SIGNET_TRY_ASSIGN(Connection connection,
+                      Connection::Connect(context_.get(), address_, [this](SSL* ssl) {
+                        const Session session = std::exchange(session_, std::nullopt);
+                        // One that is of no use any more means a full handshake and no more.
+                        (void)(session && client::OfferSession(ssl, *session).ok());
+                      }));
     ++handshakes_;
-    SIGNET_TRY_ASSIGN(const auto peer, client::PeerId(connection.ssl()));
+    SIGNET_TRY_ASSIGN(const client::Peer peer, client::PeerOf(connection.ssl()));
+    resumed_ += peer.resumed ? 1 : 0;
     if (handshakes_ == 1) {
-      Say(workload_.name(), "talking to " + peer.ToString());
+      Say(workload_.name(), "talking to " + peer.id.ToString());
     }
     return connection;
   }
@@ -89,22 +104,27 @@ class Client {
   Workload& workload_;
   const std::string address_;
   const SslContext context_;
+  Session& session_;
   std::optional<Connection> kept_;
-  long requests_ = 0, failed_ = 0, handshakes_ = 0;
+  long requests_ = 0, failed_ = 0, handshakes_ = 0, resumed_ = 0;
 };
 
-signet::Result<SslContext> MakeContext(const Workload& workload, const std::string& authorize) {
+signet::Result<SslContext> MakeContext(const Workload& workload, const std::string& authorize,
+                                       Session& session) {
   SIGNET_TRY_ASSIGN(auto id, signet::spiffe::SpiffeId::Parse(authorize));
   SslContext context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   SIGNET_TRY(client::ConfigureClient(
       context.get(), workload.source(), client::AuthorizeId(std::move(id)),
-      {.on_refused = [name = workload.name()](const signet::Error& e) { Say(name, e.message); }}));
+      {.on_refused = [name = workload.name()](const signet::Error& e) { Say(name, e.message); },
+       .resumption = workload.resumption(),
+       .on_session = [&session](const SSL*, const client::ResumableSession& s) { session = s; }}));
   return context;
 }
 
 signet::Result<bool> Run(Workload& workload, const Flags& flags) {
-  SIGNET_TRY_ASSIGN(SslContext context, MakeContext(workload, flags.Get("authorize")));
-  Client client(workload, flags.Get("connect"), std::move(context));
+  Session session;
+  SIGNET_TRY_ASSIGN(SslContext context, MakeContext(workload, flags.Get("authorize"), session));
+  Client client(workload, flags.Get("connect"), std::move(context), session);
   std::atomic<bool> stopping = false;
   const auto interval = flags.Time("interval");
   std::thread rounds([&] {
@@ -127,20 +147,10 @@ int Main(int argc, char** argv) {
                      {"socket", ""},
                      {"interval", "50ms"},
                      {"duration", "0s"},
+                     {"resumption", "off"},
                      {"wait", "30s"},
                      {"name", "client"}});
-  BlockSignals();
-  Workload workload(flags.Get("name"));
-  if (const signet::Status ready = workload.Start(flags); !ready.ok()) {
-    Say(workload.name(), "no identity: " + ready.error().message);
-    return Workload::kNoIdentity;
-  }
-  const auto all_well = Run(workload, flags);
-  if (!all_well.ok()) {
-    Say(workload.name(), all_well.error().message);
-    return 2;
-  }
-  return *all_well ? 0 : 1;
+  return RunProgram(flags, Run);
 }
 
 }  // namespace

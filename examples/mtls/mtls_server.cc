@@ -100,7 +100,8 @@ signet::Result<SslContext> MakeContext(const Workload& workload, const std::stri
   SslContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   SIGNET_TRY(client::ConfigureServer(
       context.get(), workload.source(), client::AuthorizeId(std::move(id)),
-      {.on_refused = [name = workload.name()](const signet::Error& e) { Say(name, e.message); }}));
+      {.on_refused = [name = workload.name()](const signet::Error& e) { Say(name, e.message); },
+       .resumption = workload.resumption()}));
   return context;
 }
 
@@ -121,20 +122,10 @@ int Main(int argc, char** argv) {
                      {"authorize", ""},
                      {"socket", ""},
                      {"duration", "0s"},
+                     {"resumption", "off"},
                      {"wait", "30s"},
                      {"name", "server"}});
-  BlockSignals();
-  Workload workload(flags.Get("name"));
-  if (const signet::Status ready = workload.Start(flags); !ready.ok()) {
-    Say(workload.name(), "no identity: " + ready.error().message);
-    return Workload::kNoIdentity;
-  }
-  const auto all_well = Run(workload, flags);
-  if (!all_well.ok()) {
-    Say(workload.name(), all_well.error().message);
-    return 2;
-  }
-  return *all_well ? 0 : 1;
+  return RunProgram(flags, Run);
 }
 
 }  // namespace

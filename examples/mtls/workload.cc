@@ -37,6 +37,9 @@ void Say(const std::string& name, const std::string& text) {
 }
 
 signet::Status Workload::Start(const Flags& flags) {
+  if (flags.OneOf("resumption", {"off", "epoch"}) == "epoch") {
+    resumption_ = signet::client::Resumption::kEpoch;
+  }
   SIGNET_TRY_ASSIGN(
       source_, signet::client::X509Source::Open(
                    {.endpoint = flags.Get("socket"),
@@ -87,6 +90,22 @@ void Workload::OnProblem(const signet::Error& problem) {
 std::string Workload::Changes() const {
   return "leaf_changes=" + std::to_string(leaf_changes_) +
          " ca_changes=" + std::to_string(ca_changes_);
+}
+
+int RunProgram(const Flags& flags,
+               const std::function<signet::Result<bool>(Workload&, const Flags&)>& run) {
+  BlockSignals();
+  Workload workload(flags.Get("name"));
+  if (const signet::Status ready = workload.Start(flags); !ready.ok()) {
+    Say(workload.name(), "no identity: " + ready.error().message);
+    return Workload::kNoIdentity;
+  }
+  const auto all_well = run(workload, flags);
+  if (!all_well.ok()) {
+    Say(workload.name(), all_well.error().message);
+    return 2;
+  }
+  return *all_well ? 0 : 1;
 }
 
 void BlockSignals() {

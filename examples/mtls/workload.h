@@ -1,12 +1,14 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "core/base/result.h"
 #include "examples/mtls/flags.h"
+#include "workload-api/client/tls.h"
 #include "workload-api/client/x509_source.h"
 
 namespace example {
@@ -31,6 +33,8 @@ class Workload {
   const std::string& name() const { return name_; }
   /// id is the SPIFFE ID that Start got.
   const std::string& id() const { return id_; }
+  /// resumption is what the flag -resumption says: "off" or "epoch".
+  signet::client::Resumption resumption() const { return resumption_; }
   /// Changes gives "leaf_changes=N ca_changes=M", as seen since the first identity.
   std::string Changes() const;
 
@@ -40,6 +44,7 @@ class Workload {
 
   std::string name_;
   std::string id_;
+  signet::client::Resumption resumption_ = signet::client::Resumption::kOff;
   std::atomic<int> leaf_changes_ = 0;
   std::atomic<int> ca_changes_ = 0;
   signet::Bytes serial_;  // these two: on the source's thread only
@@ -47,6 +52,11 @@ class Workload {
   std::string last_problem_;
   std::shared_ptr<signet::client::X509Source> source_;  // last: its callbacks use the others
 };
+
+/// RunProgram is what both programs do: flags, identity, and then `run`, which says whether all
+/// went well. It gives the exit code.
+int RunProgram(const Flags& flags,
+               const std::function<signet::Result<bool>(Workload&, const Flags&)>& run);
 
 /// BlockSignals keeps SIGTERM and SIGINT for WaitForEnd, and ignores SIGPIPE. Before any thread
 /// starts.

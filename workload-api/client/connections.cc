@@ -38,6 +38,7 @@ struct Connections::State {
     LiveConnection connection;
     MonoTime oldest;    // when it reaches its greatest age
     MonoTime shutdown;  // once it was asked to end
+    std::optional<CloseReason> due;
   };
   struct Due {
     LiveConnection connection;
@@ -52,7 +53,7 @@ struct Connections::State {
     const std::lock_guard lock(mutex);
     connection.number = ++last;
     const ConnectionPolicy& policy = options.policy;
-    Entry entry{connection, {}, {}};
+    Entry entry{connection, {}, {}, {}};
     if (policy.at_peer_expiry) {
       expiring.emplace(connection.peer.not_after, last);
     }
@@ -95,6 +96,7 @@ struct Connections::State {
   void Take(Number number, CloseReason reason, std::vector<Due>& due) {
     Entry& entry = live.at(number);
     Unschedule(entry);
+    entry.due = reason;
     due.push_back({entry.connection, reason});
     if (options.policy.shutdown_after) {
       entry.shutdown = clock().Mono() + *options.policy.shutdown_after;
@@ -240,6 +242,15 @@ Result<std::uint64_t> Connections::Track(SSL* connection) {
 void Connections::Forget(SSL* connection) {
   delete static_cast<Tracked*>(SSL_get_ex_data(connection, TrackedIndex()));
   SSL_set_ex_data(connection, TrackedIndex(), nullptr);
+}
+
+std::optional<CloseReason> Connections::Due(const SSL* connection) const {
+  const auto* tracked = static_cast<Tracked*>(SSL_get_ex_data(connection, TrackedIndex()));
+  if (tracked == nullptr || tracked->registry != state_) {
+    return std::nullopt;
+  }
+  const std::lock_guard lock(state_->mutex);
+  return state_->live.at(tracked->number).due;
 }
 
 std::vector<LiveConnection> Connections::List() const {

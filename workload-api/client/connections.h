@@ -67,12 +67,16 @@ class Connections {
   Connections& operator=(const Connections&) = delete;
 
   /// Track registers a connection whose handshake has ended, until SSL_free; it gives the number.
-  /// Again for the same connection changes nothing. The error is PeerOf's, or FAILED_PRECONDITION
+  /// Again for the same connection changes nothing; in one registry at a time. The error is PeerOf's, or FAILED_PRECONDITION
   /// when the policy shuts down and there is no socket. Close the socket after SSL_free, not before
   /// (or call Forget): its number may belong to somebody else by then.
   Result<std::uint64_t> Track(ssl_st* connection);
   /// Forget ends the tracking early.
   void Forget(ssl_st* connection);
+
+  /// Due tells why a tracked connection was asked to end; null: it was not. For programs that look
+  /// between two requests and need no on_close_due.
+  std::optional<CloseReason> Due(const ssl_st* connection) const;
 
   std::vector<LiveConnection> List() const;
   std::size_t size() const;

@@ -83,22 +83,26 @@ class Program {
 
 // Scene is a backend that lets the frontend in, and what both need.
 struct Scene {
-  Scene() {
+  explicit Scene(const std::vector<std::string>& flags = {}) {
     backend_api->Say(MessageFor(authority, kBackend));
     frontend_api->Say(MessageFor(authority, kFrontend));
-    backend = std::make_unique<Program>(
-        dir.File("backend.log"),
-        std::vector<std::string>{MTLS_SERVER, "-socket", "unix://" + dir.File("b.sock"), "-listen",
-                                 "127.0.0.1:0", "-authorize", kFrontend});
+    std::vector<std::string> arguments = {
+        MTLS_SERVER,  "-socket", "unix://" + dir.File("b.sock"), "-listen", "127.0.0.1:0",
+        "-authorize", kFrontend};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    backend = std::make_unique<Program>(dir.File("backend.log"), std::move(arguments));
     address = backend->Find("listening on ([0-9.:]+)");
   }
   std::unique_ptr<Program> Client(const std::string& socket, const std::string& authorize,
-                                  const std::string& duration) {
-    return std::make_unique<Program>(
-        dir.File("client.log"),
-        std::vector<std::string>{MTLS_CLIENT, "-socket", "unix://" + dir.File(socket), "-connect",
-                                 address, "-authorize", authorize, "-interval", "10ms", "-duration",
-                                 duration, "-wait", "2s"});
+                                  const std::string& duration,
+                                  const std::vector<std::string>& flags = {}) {
+    std::vector<std::string> arguments = {MTLS_CLIENT, "-socket",   "unix://" + dir.File(socket),
+                                          "-connect",  address,     "-authorize",
+                                          authorize,   "-interval", "10ms",
+                                          "-duration", duration,    "-wait",
+                                          "2s"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    return std::make_unique<Program>(dir.File("client.log"), std::move(arguments));
   }
   TempDir dir;
   Authority authority{"example.org"};
@@ -153,6 +157,26 @@ TEST_CASE("No request fails while leaves and authorities rotate and an agent goe
   CHECK(scene.backend->Wait() == 0);
   CHECK(scene.backend->Number("refused") == 0);
   CHECK(scene.backend->Number("requests") == frontend->Number("requests"));
+}
+
+TEST_CASE("With resumption, connections resume until a bundle changes, and then again") {
+  Scene scene({"-resumption", "epoch"});
+  const auto frontend = scene.Client("f.sock", kBackend, "0s", {"-resumption", "epoch"});
+  frontend->Find("(talking to)");
+  const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(150)); };
+  pause();
+  const Authority next("example.org");
+  scene.frontend_api->Say(Trusting(scene.authority, next, kFrontend));
+  scene.backend_api->Say(Trusting(scene.authority, next, kBackend));
+  pause();
+  frontend->Terminate();
+  INFO(frontend->Output());
+  CHECK(frontend->Wait() == 0);
+  const int handshakes = frontend->Number("handshakes");
+  const int resumed = frontend->Number("resumed");
+  // The first ones, and those around the change, are full.
+  CHECK(resumed >= handshakes / 2);
+  CHECK(resumed <= handshakes - 2);
 }
 
 TEST_CASE("A client whose identity the server does not authorize fails and is named") {

@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "core/base/check.h"
 #include "core/base/unique_fd.h"
 #include "tests/support/result.h"
 #include "tests/workload-api/client/tls_pair.h"
@@ -19,11 +20,13 @@ using namespace test;  // NOLINT: the kit of this room's tests
 struct SocketPair {
   SocketPair(const ContextPtr& client, const ContextPtr& server) : pair(client, server) {
     int fds[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+    SIGNET_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0,
+                 "no sockets");
     client_fd = UniqueFd(fds[0]);
     server_fd = UniqueFd(fds[1]);
-    REQUIRE(SSL_set_fd(pair.client.get(), fds[0]) == 1);
-    REQUIRE(SSL_set_fd(pair.server.get(), fds[1]) == 1);
+    SIGNET_CHECK(
+        SSL_set_fd(pair.client.get(), fds[0]) == 1 && SSL_set_fd(pair.server.get(), fds[1]) == 1,
+        "no TLS on sockets");
   }
   SSL* server() const { return pair.server.get(); }
 
@@ -92,11 +95,14 @@ TEST_CASE("A connection outlives its peer's certificate only until the next tick
   world.clock.Advance(std::chrono::minutes(59));
   world.live->Tick();
   CHECK(world.asked.empty());
+  CHECK(world.live->Due(connected.server()) == std::nullopt);
+  CHECK(world.live->Due(connected.pair.client.get()) == std::nullopt);
   world.clock.Advance(std::chrono::minutes(2));
   world.live->Tick();
   world.live->Tick();
   CHECK(world.asked == Asked{{*number, CloseReason::kPeerExpired}});
   CHECK(world.live->size() == 1);  // asked, not ended
+  CHECK(world.live->Due(connected.server()) == CloseReason::kPeerExpired);
 }
 
 TEST_CASE("When an authority leaves the bundle, the connections that it vouched for are due") {

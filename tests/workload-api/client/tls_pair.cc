@@ -3,21 +3,12 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 
+#include "core/base/check.h"
 #include "tests/support/result.h"
 
 namespace signet::client::test {
 
 spiffe::SpiffeId Id(const char* text) { return spiffe::SpiffeId::Parse(text).value(); }
-
-X509Snapshot FakeProvider::Current() const {
-  const std::lock_guard lock(mutex_);
-  return snapshot_;
-}
-
-void FakeProvider::Set(X509Snapshot snapshot) {
-  const std::lock_guard lock(mutex_);
-  snapshot_ = std::move(snapshot);
-}
 
 std::shared_ptr<FakeProvider> ProviderFor(const Authority& authority, const char* id) {
   return std::make_shared<FakeProvider>(SnapshotFor(MessageFor(authority, id)));
@@ -58,7 +49,7 @@ Pair::Pair(const ContextPtr& client_context, const ContextPtr& server_context)
       server(SSL_new(server_context.get()), SSL_free) {
   BIO* one = nullptr;
   BIO* other = nullptr;
-  REQUIRE(BIO_new_bio_pair(&one, 0, &other, 0) == 1);
+  SIGNET_CHECK(BIO_new_bio_pair(&one, 0, &other, 0) == 1, "no BIO pair");
   SSL_set_bio(client.get(), one, one);
   SSL_set_bio(server.get(), other, other);
   SSL_set_connect_state(client.get());

@@ -3,8 +3,8 @@
 #include <openssl/ssl.h>
 
 #include <memory>
-#include <mutex>
 
+#include "tests/workload-api/client/fake_provider.h"
 #include "tests/workload-api/client/test_pki.h"
 #include "workload-api/client/tls.h"
 
@@ -19,18 +19,6 @@ using SslPtr = std::unique_ptr<SSL, decltype(&SSL_free)>;
 
 spiffe::SpiffeId Id(const char* text);
 
-/// FakeProvider holds what the test puts into it.
-class FakeProvider final : public X509Provider {
- public:
-  explicit FakeProvider(X509Snapshot snapshot = nullptr) : snapshot_(std::move(snapshot)) {}
-  X509Snapshot Current() const override;
-  void Set(X509Snapshot snapshot);
-
- private:
-  mutable std::mutex mutex_;
-  X509Snapshot snapshot_;
-};
-
 std::shared_ptr<FakeProvider> ProviderFor(const Authority& authority, const char* id);
 
 /// SnapshotOf holds an identity made to order.
@@ -43,7 +31,8 @@ ContextPtr Server(std::shared_ptr<const X509Provider> source, Authorizer authori
 ContextPtr Client(std::shared_ptr<const X509Provider> source, Authorizer authorizer,
                   int version = TLS1_3_VERSION, TlsOptions options = {});
 
-/// Pair is a client and a server that talk through memory.
+/// Pair is a client and a server that talk through memory. Made on any thread: Catch asserts on one
+/// alone, so this aborts instead.
 struct Pair {
   Pair(const ContextPtr& client_context, const ContextPtr& server_context);
   /// Talk does what is left of the handshake and sends a byte there and back: with TLS 1.3 only

@@ -12,3 +12,12 @@ run(${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${work}/build -G Ninja -DCMAKE_CXX_COMP
     -DCMAKE_BUILD_TYPE=${TYPE} -DCMAKE_PREFIX_PATH=${work}/prefix)
 run(${CMAKE_COMMAND} --build ${work}/build)
 run(${work}/build/consumer)
+
+# And without CMake.
+file(GLOB_RECURSE package ${work}/prefix/*/signet-client.pc)
+cmake_path(GET package PARENT_PATH package_dir)
+set(ENV{PKG_CONFIG_PATH} ${package_dir})
+execute_process(COMMAND pkg-config --cflags --libs signet-client OUTPUT_VARIABLE flags COMMAND_ERROR_IS_FATAL ANY)
+separate_arguments(flags UNIX_COMMAND "${flags}")
+run(${COMPILER} -std=c++20 ${SOURCE_DIR}/main.cc ${flags} -o ${work}/consumer_by_pkg_config)
+run(${work}/consumer_by_pkg_config)
