@@ -22,6 +22,7 @@ std::string_view Expected(Type type) {
       return "a list of strings";
     case Type::kBlock:
     case Type::kUnsupported:
+    case Type::kIgnored:
       return "an object";
   }
   return "";
@@ -41,6 +42,7 @@ bool KindFits(Type type, Kind kind) {
     case Type::kBlock:
       return kind == Kind::kObject;
     case Type::kUnsupported:
+    case Type::kIgnored:
       return false;
   }
   return false;

@@ -19,6 +19,8 @@ std::string_view TypeName(Type type) {
       return "list of strings";
     case Type::kBlock:
       return "block";
+    case Type::kIgnored:
+      return "ignored";
     case Type::kUnsupported:
       return "";
   }

@@ -195,6 +195,10 @@ class Loader {
       skip_ = item.path;
       return Unknown(pattern);
     }
+    if (option != schema_.end() && option->type == Type::kIgnored) {
+      skip_ = item.path;
+      return "";
+    }
     if (option != schema_.end() && option->type == Type::kUnsupported) {
       skip_ = item.path;
       return "not supported yet" + (option->help.empty() ? "" : ": " + option->help);

@@ -15,8 +15,9 @@ namespace signet::config {
 
 /// Type of an option. kBlock is an object whose mere presence says something
 /// ("plugins.KeyManager.disk"). kUnsupported is a key that SPIRE has and this program lacks:
-/// setting it is a problem, and `help` says what instead.
-enum class Type { kString, kInt, kBool, kDuration, kStringList, kBlock, kUnsupported };
+/// setting it is a problem, and `help` says what instead. kIgnored may be anything, and has no
+/// value.
+enum class Type { kString, kInt, kBool, kDuration, kStringList, kBlock, kUnsupported, kIgnored };
 
 /// Option is one row of a program's schema table: parsing, defaults, flags, `--help`, validation
 /// and the reference page all come from it.

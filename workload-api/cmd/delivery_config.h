@@ -41,6 +41,7 @@ struct HealthPlaces {
   std::string listen = {};  ///< address:port; empty: nowhere
   std::string live_path = "/live";
   std::string ready_path = "/ready";
+  bool brief = false;  ///< live and ready alone, without names and errors
 };
 
 /// DeliverConfig is the configuration of `signet-agent deliver`.

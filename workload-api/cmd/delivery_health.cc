@@ -38,4 +38,8 @@ std::string HealthJson(const delivery::Health& health, const std::string& source
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+std::string BriefHealthJson(const delivery::Health& health) {
+  return Json{{"live", health.live}, {"ready", health.ready}}.dump() + "\n";
+}
+
 }  // namespace signet::agent_cmd

@@ -10,4 +10,7 @@ namespace signet::agent_cmd {
 /// why nothing new can come, or empty.
 std::string HealthJson(const delivery::Health& health, const std::string& source_problem);
 
+/// BriefHealthJson says live and ready alone.
+std::string BriefHealthJson(const delivery::Health& health);
+
 }  // namespace signet::agent_cmd

@@ -30,8 +30,7 @@ void DeliverySource::Update(const client::X509Snapshot& snapshot) {
   const std::lock_guard lock(mutex_);
   snapshot_ = snapshot;
   if (snapshot == nullptr) {
-    LoseAll(PermissionDenied("the agent has taken the identities away"));
-    return;
+    return;  // the reason comes with the report that follows
   }
   if (!std::exchange(problem_, "").empty()) {
     world_.logger.Info("the Workload API answers again");
