@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -60,9 +61,16 @@ struct Job {
   HealthPlaces health = {};
   LogOptions log = {};
   std::vector<IdentityChoice> choices = {};
+  bool constrained = false;  ///< some file holds cross-certificates
   bool once = false;
   std::function<Result<Targets>(const delivery::Target::World&)> targets = {};
 };
+
+bool HoldsCrossCertificates(const DeliveryTarget& target) {
+  return std::ranges::any_of(target.files, [](const delivery::FileSpec& file) {
+    return file.content == delivery::Content::kConstrainedBundles;
+  });
+}
 
 Result<Job> JobOfConfig(const config::FlagValues& flags) {
   std::map<std::string, std::string> overrides;
@@ -79,6 +87,7 @@ Result<Job> JobOfConfig(const config::FlagValues& flags) {
           .health = read.health,
           .log = read.log,
           .choices = Choices(read.targets)};
+  job.constrained = std::ranges::any_of(read.targets, HoldsCrossCertificates);
   const auto targets = std::make_shared<std::vector<DeliveryTarget>>(std::move(read.targets));
   job.targets = [targets](const delivery::Target::World& world) {
     return MakeTargets(std::move(*targets), world);
@@ -98,6 +107,7 @@ Result<Job> JobOfHelper(const config::FlagValues& flags) {
           .health = read.health,
           .choices = {read.target.identity},
           .once = !read.daemon};
+  job.constrained = read.include_federated_domains && !flags.GetBool("unconstrainedBundles");
   const HelperRun run{.unconstrained = flags.GetBool("unconstrainedBundles"), .umask = mask};
   const auto kept = std::make_shared<HelperConfig>(std::move(read));
   job.targets = [kept, run](const delivery::Target::World& world) -> Result<Job::Targets> {
@@ -137,7 +147,7 @@ Result<Delivery> Start(const Job& job, const delivery::Target::World& world) {
   out.driver = std::make_unique<delivery::Driver>(std::move(targets));
   out.source = std::make_unique<DeliverySource>(job.choices,
                                                 DeliverySource::World{*out.driver, world.logger});
-  SIGNET_TRY(out.source->Open(job.endpoint));
+  SIGNET_TRY(out.source->Open(job.endpoint, job.constrained));
   return out;
 }
 

@@ -90,6 +90,9 @@ Result<std::shared_ptr<const delivery::Material>> MaterialOf(const svids::Holdin
   for (const auto& [trust_domain, certificates] : holdings.bundles) {
     SIGNET_TRY_ASSIGN(material->bundles[trust_domain], SplitCertificates(*certificates));
   }
+  for (const auto& [trust_domain, certificates] : holdings.cross_certificates) {
+    material->cross_certificates[trust_domain] = *certificates;
+  }
   return std::shared_ptr<const delivery::Material>(std::move(material));
 }
 

@@ -3,19 +3,48 @@
 #include <utility>
 
 namespace signet::agent_cmd {
+namespace {
 
-Status DeliverySource::Open(const std::string& endpoint) {
+constexpr Duration kGrace = std::chrono::seconds(3);
+
+}  // namespace
+
+Status DeliverySource::Open(const std::string& endpoint, bool constrained) {
+  cross_known_ = !constrained;
   SIGNET_TRY_ASSIGN(
       source_,
       client::X509Source::Open({.endpoint = endpoint,
                                 .on_update = [this](const client::X509Snapshot& s) { Update(s); },
                                 .on_problem = [this](const Error& problem) { Report(problem); }}));
+  if (constrained) {
+    SIGNET_TRY_ASSIGN(cross_watch_,
+                      CrossCertificateWatch::Open(endpoint, world_.logger,
+                                                  [this](CrossCertificateWatch::State state) {
+                                                    SetCrossCertificates(std::move(state));
+                                                  }));
+    grace_ = std::make_unique<Ticker>([this, first = true]() mutable -> Duration {
+      if (std::exchange(first, false)) {
+        return kGrace;
+      }
+      EndGrace();
+      return std::chrono::hours(1);
+    });
+  }
   return {};
+}
+
+void DeliverySource::EndGrace() {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(cross_known_, true) && snapshot_ != nullptr) {
+    world_.logger.Warn("the agent does not say whether it has cross-certificates");
+    OfferAll(*snapshot_, cross_);
+  }
 }
 
 void DeliverySource::SetCrossCertificates(CrossCertificates cross) {
   const std::lock_guard lock(mutex_);
   cross_ = std::move(cross);
+  cross_known_ = true;
   if (snapshot_ != nullptr) {
     OfferAll(*snapshot_, cross_);
   }
@@ -35,7 +64,9 @@ void DeliverySource::Update(const client::X509Snapshot& snapshot) {
   if (!std::exchange(problem_, "").empty()) {
     world_.logger.Info("the Workload API answers again");
   }
-  OfferAll(*snapshot, cross_);
+  if (cross_known_) {
+    OfferAll(*snapshot, cross_);
+  }
 }
 
 void DeliverySource::Report(const Error& problem) {

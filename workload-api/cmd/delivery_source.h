@@ -7,7 +7,9 @@
 
 #include "core/base/log.h"
 #include "core/base/result.h"
+#include "core/base/ticker.h"
 #include "workload-api/client/x509_source.h"
+#include "workload-api/cmd/cross_certificate_watch.h"
 #include "workload-api/cmd/delivery_materials.h"
 #include "workload-api/delivery/driver.h"
 
@@ -27,8 +29,10 @@ class DeliverySource {
   DeliverySource(const DeliverySource&) = delete;
   DeliverySource& operator=(const DeliverySource&) = delete;
 
-  /// Open begins to watch; it does not wait for the agent.
-  Status Open(const std::string& endpoint);
+  /// Open begins to watch; it does not wait for the agent. With `constrained`, cross-certificates
+  /// are asked for as well, and the first identity waits for the agent's answer, 3 s at most: files
+  /// are not written twice, nor once without them.
+  Status Open(const std::string& endpoint, bool constrained);
 
   /// SetCrossCertificates gives targets new certificates beside the identities that they have.
   void SetCrossCertificates(CrossCertificates cross);
@@ -42,14 +46,19 @@ class DeliverySource {
  private:
   void OfferAll(const client::X509Context& context, const CrossCertificates& cross);
   void LoseAll(const Error& why);
+  void EndGrace();
 
   const std::vector<IdentityChoice> choices_;
   const World world_;
   mutable std::mutex mutex_;
   client::X509Snapshot snapshot_;
   CrossCertificates cross_;
+  bool cross_known_ = true;
   std::string problem_;
-  std::shared_ptr<client::X509Source> source_;  // last: its thread uses the others
+  // Last: their threads use the others.
+  std::shared_ptr<client::X509Source> source_;
+  std::unique_ptr<CrossCertificateWatch> cross_watch_;
+  std::unique_ptr<Ticker> grace_;
 };
 
 }  // namespace signet::agent_cmd
