@@ -51,7 +51,8 @@ std::vector<Certificate> CrossCertificates(const Material& material,
   }
   for (const Bytes& der : found->second) {
     auto certificate = Certificate::Parse(der);
-    if (certificate.ok() && certificate->is_ca && SignedByOneOf(*certificate, own)) {
+    if (certificate.ok() && certificate->is_ca && !certificate->name_constraints.empty() &&
+        SignedByOneOf(*certificate, own)) {
       out.push_back(*std::move(certificate));
     }
   }

@@ -44,7 +44,8 @@ class States {
 
 /// Federation is a house whose only workload federates with other.test.
 struct Federation {
-  Federation() {
+  explicit Federation(std::function<void(agent_cmd::AgentConfig&)> adjust = {}) {
+    house.adjust_agent = std::move(adjust);
     house.SetBundle("other.test", {root.der()});
     house.CreateFederatedEntry(token, "/web", {MyUid()}, "other.test");
     agent = house.StartAgent(token).value();
@@ -139,6 +140,36 @@ TEST_CASE("an SVID that a federated trust domain forges is refused by an OpenSSL
   TlsServer constrained(own, {ours, cross});
   CHECK(constrained.Accepts(own));
   CHECK_FALSE(constrained.Accepts(forged));
+}
+
+TEST_CASE("the CA file that is delivered is our root and the cross-certificate, on both ways") {
+  const TempDir dir;
+  Federation world([&dir](agent_cmd::AgentConfig& config) {
+    config.delivery.push_back(
+        {.name = "inside",
+         .dir = dir.File("inside"),
+         .selectors = {MyUid()},
+         .files = {{.name = "ca.pem", .content = delivery::Content::kConstrainedBundles}}});
+  });
+  const std::string want = crypto::PemEncode("CERTIFICATE", OwnRoot(world.house)) +
+                           crypto::PemEncode("CERTIFICATE", world.Cross());
+  const auto delivered = [&dir](const std::string& target) {
+    const auto file = ReadFile(dir.File(target + "/ca.pem"), 100'000);
+    return file.ok() ? ToString(*file) : "";
+  };
+  CHECK(Eventually([&] { return delivered("inside") == want; }));
+
+  // At once and not at the second try: -once delivers once.
+  REQUIRE_OK(WriteFileAtomic(
+      dir.File("deliver.json"),
+      AsBytes(R"({"deliver": {"socket_path": ")" + world.house.socket_path() +
+              R"(", "targets": {"beside": {"dir": ")" + dir.File("beside") +
+              R"(", "files": {"ca.pem": {"content": "constrained_bundles"}}}}}})")));
+  const std::string output = Output(std::string(SIGNET_BINARY_DIR) +
+                                    "/workload-api/cmd/signet-agent deliver -once -config " +
+                                    dir.File("deliver.json") + " 2>&1");
+  INFO(output);
+  CHECK(delivered("beside") == want);
 }
 
 TEST_CASE("cross-certificates follow the foreign bundle, and outlive both programs' restarts") {

@@ -74,16 +74,16 @@ void WriteCertificate(const std::string& path, ByteView der) {
 
 /// CrossCertificate is a root's name and key, signed by the CA under name constraints: made by
 /// openssl.
-Bytes CrossCertificate(const test::TestCa& ca, const test::TestCa& root,
-                       const std::string& domain) {
+Bytes CrossCertificate(const test::TestCa& ca, const test::TestCa& root, const std::string& domain,
+                       bool constrained = true) {
   const test::TempDir temp;
   WriteCertificate(temp.File("root.pem"), root.der());
   WriteCertificate(temp.File("ca.pem"), ca.der());
   WriteText(temp.File("ca.key"), crypto::PemEncode("PRIVATE KEY", ca.key_pkcs8()));
-  WriteText(temp.File("ext"),
-            "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
-            "nameConstraints=critical,permitted;URI:" +
-                domain + "\n");
+  WriteText(
+      temp.File("ext"),
+      std::string("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n") +
+          (constrained ? "nameConstraints=critical,permitted;URI:" + domain + "\n" : ""));
   const Output made =
       Run("cd " + temp.path() +
           " && openssl x509 -in root.pem -noout -pubkey >root.pub && openssl x509 -new "
@@ -215,6 +215,7 @@ TEST_CASE("a foreign root without a cross-certificate of our CA is left out, wit
       {"none", {}},
       {"of a key that is no root any more", {CrossCertificate(world.ca, second, "other.org")}},
       {"the root itself", {world.other.der()}},
+      {"without limits", {CrossCertificate(world.ca, world.other, "other.org", false)}},
       {"signed by somebody with our CA's name",
        {CrossCertificate(stranger, world.other, "other.org")}},
       {"no certificate", {ToBytes("junk")}},
