@@ -145,11 +145,10 @@ TEST_CASE("an SVID that a federated trust domain forges is refused by an OpenSSL
 TEST_CASE("the CA file that is delivered is our root and the cross-certificate, on both ways") {
   const TempDir dir;
   Federation world([&dir](agent_cmd::AgentConfig& config) {
-    config.delivery.push_back(
-        {.name = "inside",
-         .dir = dir.File("inside"),
-         .selectors = {MyUid()},
-         .files = {{.name = "ca.pem", .content = delivery::Content::kConstrainedBundles}}});
+    agent_cmd::DeliveryTarget target{
+        .name = "inside", .dir = dir.File("inside"), .selectors = {MyUid()}};
+    target.files.push_back({.name = "ca.pem", .content = delivery::Content::kConstrainedBundles});
+    config.delivery.push_back(std::move(target));
   });
   const std::string want = crypto::PemEncode("CERTIFICATE", OwnRoot(world.house)) +
                            crypto::PemEncode("CERTIFICATE", world.Cross());
