@@ -1,7 +1,7 @@
 """Our real server and agent in a fresh folder, with lifetimes so short that rotations are seen."""
 import json
 import os
-import shutil
+import threading
 
 from lib import process
 from lib.process import Failed, Process
@@ -37,6 +37,7 @@ class Deployment:
         self.server_port = process.free_port()
         self.server = self.agent = None
         self.entries = {}
+        self.copying = threading.Lock()
 
     @property
     def endpoint(self):
@@ -114,12 +115,12 @@ class Deployment:
                 flags += [flag, value]
         return flags
 
-    def program(self, binary):
+    def program(self, binary, name=None):
         """A copy that every uid may run: the cache and the build tree may be ours alone."""
-        copy = self.folder / binary.name
-        if not copy.exists():
-            shutil.copy(binary, copy)
-            copy.chmod(0o755)
+        copy = self.folder / (name or binary.name)
+        with self.copying:
+            if not copy.exists():  # by another process: a file that one of our threads has open cannot be run by the next
+                process.run(["install", "-m", "755", binary, copy])
         return copy
 
     def __enter__(self):

@@ -5,7 +5,7 @@ import os
 import ssl
 from contextlib import ExitStack
 
-from lib import envoy_proxy, peers, process, tls
+from lib import peers, process, tls
 from lib.deployment import TRUST_DOMAIN, Deployment, Workload
 from lib.envoy_proxy import Proxy, plain_get
 from lib.forger import Authority
@@ -27,7 +27,7 @@ class World:
             self.deployment.register(workload)
         self.set_root(Authority(folder / "other", OTHER))
         self.deployment.update(BACKEND, federates=(f"spiffe://{OTHER}",))
-        self.envoy = envoy_proxy.program(self.deployment, envoy)
+        self.envoy = self.deployment.program(envoy, "envoy-program")
         self.backend = stack.enter_context(Proxy(self.deployment, self.envoy, "backend.yaml", BACKEND))
         self.port = self.backend.ports["8443"]
         self.frontend = stack.enter_context(

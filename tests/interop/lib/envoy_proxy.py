@@ -1,7 +1,6 @@
 """A real Envoy on the sample configurations of examples/envoy."""
 import http.client
 import json
-import shutil
 import urllib.request
 
 from lib import process
@@ -55,15 +54,6 @@ class Proxy:
 
     def __exit__(self, *_):
         self.stop()
-
-
-def program(deployment, envoy):
-    """A copy that every uid may run."""
-    copy = deployment.folder / "envoy-program"
-    if not copy.exists():
-        shutil.copy(envoy, copy)
-        copy.chmod(0o755)
-    return copy
 
 
 def plain_get(port):

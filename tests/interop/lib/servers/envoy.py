@@ -30,7 +30,7 @@ class Envoy(Server):
 
     def start(self):
         deployment, matcher = self.site.deployment, "- {{san_type: URI, matcher: {{exact: \"{}\"}}}}"
-        program = envoy_proxy.program(deployment, self.program)
+        program = deployment.program(self.program, "envoy-program")
         both = f"\n{16 * ' '}".join(matcher.format(friend) for friend in self.site.friends)
         self.backend = Proxy(deployment, program, "backend.yaml", self.site.identity, [(matcher.format(FRONTEND.id), both)],
                              {"8443": self.site.port})
