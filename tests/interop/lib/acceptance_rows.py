@@ -35,6 +35,9 @@ class Judged:
     def refused(self, client, session=None, version=None):
         return refusal(lambda: self.visit(client, session, version))
 
+    def refused_without_certificate(self):
+        return refusal(lambda: self.server.visit(nobody(self.frontend.roots)))
+
     def foreign(self, name, spiffe_id, more_extensions=""):
         """A client of the other trust domain's authority, whatever ID it claims."""
         return self.site.other.svid(name, spiffe_id, self.frontend.roots, more_extensions)
@@ -56,7 +59,7 @@ def good_id(judged):
 
 
 def wrong_id(judged):
-    refusal(lambda: judged.server.visit(nobody(judged.frontend.roots)))
+    judged.refused_without_certificate()
     return judged.refused(judged.stranger)
 
 

@@ -1,6 +1,8 @@
 """One adaptor a server; base.py tells how to write one."""
 from lib.servers.envoy import Envoy
 from lib.servers.haproxy import HAProxy
+from lib.servers.nats import NATS
 from lib.servers.nginx import Nginx
+from lib.servers.redis import Redis
 
-BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy)}
+BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, NATS, Redis)}

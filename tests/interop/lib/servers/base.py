@@ -23,6 +23,7 @@ uids: nginx 65310, haproxy 65311, envoy 65312, postgresql 65313, apache 65314, r
 caddy 65318, stunnel 65319, ghostunnel 65320. Their folders belong to that uid; programs of the machine run as they are.
 """
 import os
+import re
 import shutil
 import subprocess
 
@@ -57,6 +58,7 @@ class Site:
 class Server:
     name = uid = None
     program_name = None  # as in $PATH
+    address = "127.0.0.1:8443"  # as the example has it
     keep_alive = False
     dns = ()  # names in its certificates, if it needs any
     rotation_bar_ms = None  # within which a change at the authority has to be served, at p99 and without load
@@ -76,7 +78,8 @@ class Server:
     @classmethod
     def version(cls, program):
         done = subprocess.run([program, "-v"], capture_output=True, text=True, check=False)
-        return next((w for w in (done.stdout + done.stderr).replace("/", " ").split() if w[0].isdigit()), "?")
+        found = re.search(r"\d+\.\d+[.\d]*", done.stdout + done.stderr)
+        return found.group() if found else "?"
 
     # What an adaptor says.
 
@@ -85,6 +88,10 @@ class Server:
 
     def changes(self):
         return []
+
+    def listening(self):
+        """What to substitute in its configuration for where it listens."""
+        return [(self.address, f"127.0.0.1:{self.site.port}")]
 
     def talk(self, connection):
         return tls.http_get(connection)
@@ -104,7 +111,7 @@ class Server:
 
     def deliver(self):
         """The agent's files for it, before its first start."""
-        changes = [(f"/run/signet/{self.name}", self.site.files), ("127.0.0.1:8443", f"127.0.0.1:{self.site.port}"),
+        changes = [(f"/run/signet/{self.name}", self.site.files), (self.address, f"127.0.0.1:{self.site.port}"),
                    *self.changes()]
         self.delivery = Delivery(self.site, sample(f"{self.name}/delivery.json", changes))
         self.delivery.start()
@@ -113,7 +120,7 @@ class Server:
         """A file of the example with these changes, in the site's folder."""
         written = self.site.folder / file
         written.write_text(sample(f"{self.name}/{file}", [(f"/run/signet/{self.name}", self.site.files),
-                                                          ("127.0.0.1:8443", f"127.0.0.1:{self.site.port}"), *changes]))
+                                                          *self.listening(), *changes]))
         written.chmod(0o644)
         return written
 
