@@ -3,6 +3,8 @@ from lib.servers.envoy import Envoy
 from lib.servers.haproxy import HAProxy
 from lib.servers.nats import NATS
 from lib.servers.nginx import Nginx
+from lib.servers.rabbitmq import RabbitMQ
 from lib.servers.redis import Redis
 
-BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, NATS, Redis)}
+BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, NATS, Redis, RabbitMQ)}
+DEFAULT = [name for name in BY_NAME if name != "rabbitmq"]  # which starts an Erlang for each rotation: seconds of CPU

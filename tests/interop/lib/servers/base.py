@@ -58,6 +58,7 @@ class Site:
 class Server:
     name = uid = None
     program_name = None  # as in $PATH
+    seconds_to_start = 30
     address = "127.0.0.1:8443"  # as the example has it
     keep_alive = False
     dns = ()  # names in its certificates, if it needs any
@@ -128,8 +129,8 @@ class Server:
         self.process = Process(self.site.name, command, self.site.folder, **self.site.identity.popen_options())
 
     def wait_ready(self):
-        process.wait_until(self.served_certificate, 30, lambda: f"{self.name} serves nobody: {self.process.tail()}",
-                           self.process)
+        process.wait_until(self.served_certificate, self.seconds_to_start,
+                           lambda: f"{self.name} serves nobody: {self.process.tail()}", self.process)
 
     def visit(self, context, session=None):
         return tls.Connection(self.site.port, context, session, self.talk, self.before_tls)
