@@ -22,23 +22,25 @@ Status DeliverySource::Open(const std::string& endpoint, bool constrained) {
                                                   [this](CrossCertificateWatch::State state) {
                                                     SetCrossCertificates(std::move(state));
                                                   }));
-    grace_ = std::make_unique<Ticker>([this, first = true]() mutable -> Duration {
-      if (std::exchange(first, false)) {
-        return kGrace;
-      }
-      EndGrace();
-      return std::chrono::hours(1);
-    });
+    grace_ = std::make_unique<Ticker>([this] { return WaitForCrossCertificates(); });
   }
   return {};
 }
 
-void DeliverySource::EndGrace() {
+Duration DeliverySource::WaitForCrossCertificates() {
+  constexpr Duration kForever = std::chrono::hours(1);
   const std::lock_guard lock(mutex_);
-  if (!std::exchange(cross_known_, true) && snapshot_ != nullptr) {
-    world_.logger.Warn("the agent does not say whether it has cross-certificates");
-    OfferAll(*snapshot_, cross_);
+  if (cross_known_) {
+    return kForever;
   }
+  // The wait begins with the first identity: an agent that is not there yet says nothing at all.
+  if (snapshot_ == nullptr || !std::exchange(waiting_, true)) {
+    return kGrace;
+  }
+  world_.logger.Warn("the agent does not say whether it has cross-certificates");
+  cross_known_ = true;
+  OfferAll(*snapshot_, cross_);
+  return kForever;
 }
 
 void DeliverySource::SetCrossCertificates(CrossCertificates cross) {

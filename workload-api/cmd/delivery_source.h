@@ -30,8 +30,8 @@ class DeliverySource {
   DeliverySource& operator=(const DeliverySource&) = delete;
 
   /// Open begins to watch; it does not wait for the agent. With `constrained`, cross-certificates
-  /// are asked for as well, and the first identity waits for the agent's answer, 3 s at most: files
-  /// are not written twice, nor once without them.
+  /// are asked for as well, and the first identity waits for the agent's answer, 3 to 6 s at most:
+  /// files are not written twice, nor once without them.
   Status Open(const std::string& endpoint, bool constrained);
 
   /// SetCrossCertificates gives targets new certificates beside the identities that they have.
@@ -46,7 +46,7 @@ class DeliverySource {
  private:
   void OfferAll(const client::X509Context& context, const CrossCertificates& cross);
   void LoseAll(const Error& why);
-  void EndGrace();
+  Duration WaitForCrossCertificates();
 
   const std::vector<IdentityChoice> choices_;
   const World world_;
@@ -54,6 +54,7 @@ class DeliverySource {
   client::X509Snapshot snapshot_;
   CrossCertificates cross_;
   bool cross_known_ = true;
+  bool waiting_ = false;  ///< the wait for them has begun
   std::string problem_;
   // Last: their threads use the others.
   std::shared_ptr<client::X509Source> source_;

@@ -49,6 +49,7 @@ struct Federation {
     house.SetBundle("other.test", {root.der()});
     house.CreateFederatedEntry(token, "/web", {MyUid()}, "other.test");
     agent = house.StartAgent(token).value();
+    REQUIRE(Eventually([this] { return agent->Ready(); }));
     watch = CrossCertificateWatch::Open("unix://" + house.socket_path(), house.logger,
                                         [this](State state) { states.Add(std::move(state)); })
                 .value();
@@ -79,7 +80,9 @@ std::string Output(const std::string& command) {
   return output;
 }
 
-/// TlsServer is openssl s_server with one file of CA certificates, for one connection.
+constexpr char kServed[] = "HTTP/1.0 200 ok";
+
+/// TlsServer is openssl s_server with one file of CA certificates.
 class TlsServer {
  public:
   TlsServer(const TestCert& certificate, const std::vector<Bytes>& authorities) {
@@ -90,25 +93,26 @@ class TlsServer {
     }
     REQUIRE_OK(WriteFileAtomic(dir_.File("ca.pem"), AsBytes(pem)));
   }
-  /// Accepts: a client with this certificate completes the handshake and gets an answer.
-  bool Accepts(const TestCert& client) {
+  /// Connect gives what client and server say when a client with this certificate asks for the
+  /// server's status page.
+  std::string Connect(const TestCert& client) {
     Write("client", client);
-    // The server tells its port and serves one connection; the client asks for its status page.
-    const std::string script =
-        "cd " + dir_.path() +
-        "; timeout 20 openssl s_server -accept 127.0.0.1:0 -naccept 1 -www -cert server.pem "
-        "-key server.key -CAfile ca.pem -Verify 4 -verify_return_error > server.log 2>&1 &"
-        " for i in $(seq 200); do port=$(sed -n 's/^ACCEPT .*://p' " +
-        dir_.File("server.log") +
-        " 2>/dev/null); [ -n \"$port\" ] && break; sleep 0.05; done;"
-        " cd " +
-        dir_.path() +
-        "; printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 20 openssl s_client -ign_eof -connect "
-        "127.0.0.1:$port -cert client.pem -key client.key 2>&1; cat server.log; wait";
-    const std::string output = Output(script);
-    INFO(output);
-    REQUIRE(output.find("ACCEPT 127.0.0.1:") != std::string::npos);
-    return output.find("HTTP/1.0 200 ok") != std::string::npos;
+    const std::string output = Output("cd " + dir_.path() + R"(
+      rm -f server.log
+      timeout 20 openssl s_server -accept 127.0.0.1:0 -www -cert server.pem -key server.key \
+        -CAfile ca.pem -Verify 4 -verify_return_error >server.log 2>&1 & server=$!
+      for i in $(seq 200); do
+        port=$(sed -n 's/^ACCEPT .*://p' server.log 2>/dev/null)
+        [ -n "$port" ] && break
+        sleep 0.05
+      done
+      printf 'GET / HTTP/1.0\r\n\r\n' | timeout 20 openssl s_client -ign_eof \
+        -connect 127.0.0.1:$port -cert client.pem -key client.key 2>&1
+      kill $server
+      wait
+      cat server.log)");
+    REQUIRE_THAT(output, Catch::Contains("ACCEPT 127.0.0.1:"));
+    return output;
   }
 
  private:
@@ -136,10 +140,12 @@ TEST_CASE("an SVID that a federated trust domain forges is refused by an OpenSSL
   const TestCert forged = world.root.IssueSvid("spiffe://example.org/frontend");
 
   // Both roots as they are: the hole.
-  CHECK(TlsServer(own, {ours, world.root.der()}).Accepts(forged));
+  CHECK_THAT(TlsServer(own, {ours, world.root.der()}).Connect(forged), Catch::Contains(kServed));
   TlsServer constrained(own, {ours, cross});
-  CHECK(constrained.Accepts(own));
-  CHECK_FALSE(constrained.Accepts(forged));
+  CHECK_THAT(constrained.Connect(own), Catch::Contains(kServed));
+  const std::string refused = constrained.Connect(forged);
+  CHECK_THAT(refused, !Catch::Contains(kServed));
+  CHECK_THAT(refused, Catch::Contains("permitted subtree violation"));
 }
 
 TEST_CASE("the CA file that is delivered is our root and the cross-certificate, on both ways") {
