@@ -73,8 +73,7 @@ class Haproxy {
     WriteWholeFile(Path("key.pem"), pair.key);
   }
   bool Serves(const Pair& pair) {
-    const auto leaf = ServedCertificate(
-        {"127.0.0.1:" + std::to_string(port_), "tls", "", std::chrono::seconds(2)});
+    const auto leaf = ServedCertificate({address(), "tls", "", std::chrono::seconds(2)});
     return leaf.ok() && *leaf == pair.leaf;
   }
   bool SoonServes(const Pair& pair) {
@@ -118,6 +117,7 @@ class Haproxy {
     return action.Run(files, timeout);
   }
   std::string Path(const std::string& name) const { return dir_.File(name); }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   const Pair& first() const { return first_; }
 
  private:
@@ -183,6 +183,22 @@ TEST_CASE("A certificate that would end the verification of clients is not commi
   REQUIRE_ERROR(haproxy.Run(kCombined), Code::kFailedPrecondition, "-dns");
   CHECK(haproxy.Serves(haproxy.first()));
   CHECK_THAT(haproxy.Ask("show ssl cert\n"), !Catch::Contains("# transaction"));
+}
+
+TEST_CASE(
+    "A certificate without a DNS name is served by a reload of the master, and clients are "
+    "still verified") {
+  Haproxy haproxy;
+  const Pair next = NewPair({});
+  haproxy.Put(next);
+  auto action = haproxy.Make(kCombined, {}, haproxy.Path("pid"));
+  REQUIRE_OK(haproxy.Run(*action));
+  CHECK(haproxy.SoonServes(next));
+  std::string error;
+  CHECK_THAT(
+      test::RunAndRead("openssl s_client -connect " + haproxy.address() + " </dev/null 2>&1; true",
+                       error),
+      Catch::Contains("Acceptable client certificate CA names"));
 }
 
 TEST_CASE("A reload of HAProxy that its master refuses is an error, and the old worker goes on") {
