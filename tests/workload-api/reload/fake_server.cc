@@ -74,7 +74,6 @@ bool FakeConnection::SpeakTls(const TestCert& certificate, int version) {
 
 FakeServer::FakeServer(std::vector<Script> scripts, const std::string& path)
     : scripts_(std::move(scripts)) {
-  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to clients that have gone
   sockaddr_un local{};
   local.sun_family = AF_UNIX;
   std::memcpy(local.sun_path, path.data(), path.size());
