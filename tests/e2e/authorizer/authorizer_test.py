@@ -110,7 +110,7 @@ class Acceptance:
 
     def test_a_certificate_that_was_let_in_is_refused_once_it_has_expired(self):
         proxy = self.start()
-        short = WORLD.mint(f"short-{self.name}", OWN, "-ttl", "1s")
+        short = WORLD.mint(f"short-{self.name}", OWN, "-ttl", "5s")
         with proxies.Client(proxy.socket, short) as client:
             self.assertEqual(client.ask().status, 200)
             Programs.wait_for("expiry", lambda: client.ask().status == 403)
