@@ -33,7 +33,7 @@ std::string PathProblem(const std::string& text) {
 }
 
 std::string NameProblem(const std::string& text) {
-  return text.empty() ? "" : config::ProblemOf(delivery::CheckFileName(text));
+  return config::ProblemOf(delivery::CheckFileName(text));
 }
 
 std::string ArgumentsProblem(const std::string& text) {
@@ -50,9 +50,18 @@ void AddX509(std::vector<Option>& out) {
        .help = "Folder of the files.",
        .required = true,
        .validate = config::NotEmptyProblem},
-      {.path = "svid_file_name", .help = "File of the certificate chain.", .validate = NameProblem},
-      {.path = "svid_key_file_name", .help = "File of the key.", .validate = NameProblem},
-      {.path = "svid_bundle_file_name", .help = "File of the roots.", .validate = NameProblem},
+      {.path = "svid_file_name",
+       .help = "File of the certificate chain.",
+       .required = true,
+       .validate = NameProblem},
+      {.path = "svid_key_file_name",
+       .help = "File of the key.",
+       .required = true,
+       .validate = NameProblem},
+      {.path = "svid_bundle_file_name",
+       .help = "File of the roots.",
+       .required = true,
+       .validate = NameProblem},
       {.path = "cert_file_mode",
        .type = Type::kInt,
        .help = "Default: 0644.",
@@ -117,12 +126,6 @@ std::string Place(const Values& values, const std::string& path) {
 
 std::vector<std::string> CheckTogether(const Values& values) {
   std::vector<std::string> problems;
-  for (const char* const name : {"svid_file_name", "svid_key_file_name", "svid_bundle_file_name"}) {
-    if (values.String(name).empty()) {
-      problems.push_back(std::string(name) +
-                         ": is required; X.509 files are all that is delivered");
-    }
-  }
   const std::string signal = values.String("renew_signal");
   if (values.Given("pid_file_name") && !values.String("pid_file_name").empty() && signal.empty()) {
     problems.push_back(Place(values, "pid_file_name") + "needs renew_signal");

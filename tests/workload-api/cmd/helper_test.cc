@@ -82,8 +82,7 @@ TEST_CASE("every problem of a file of spiffe-helper is told, with its place") {
       "jwt_svids = [{jwt_audience = \"a\"}, {jwt_audience = \"b\"}]\n");
   REQUIRE_FALSE(config.ok());
   for (const char* const part :
-       {"helper.conf:2: svid_file_name: ",
-        "helper.conf:4: svid_bundle_file: unknown key",
+       {"helper.conf:2: svid_file_name: ", "helper.conf:4: svid_bundle_file: unknown key",
         "svid_bundle_file_name: is required", "helper.conf:5: pid_file_name: needs renew_signal",
         "helper.conf:6: cert_file_mode: expects permission bits", "helper.conf:7: cmd_args: ",
         "helper.conf:8: jwt_bundle_file_name: ", "helper.conf:9: jwt_svids: ", "-ignoreJWT"}) {
