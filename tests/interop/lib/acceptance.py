@@ -16,7 +16,7 @@ from lib.deployment import Deployment
 from lib.load import Client
 from lib.peers import Missing
 from lib.process import Failed
-from lib.servers.base import FRONTEND, STRANGER, Site
+from lib.servers.base import FRONTEND, STRANGER, Site, dns_name
 
 LIFE = {"ca_ttl": 3600, "svid_ttl": 600}
 SHORT_LIFE = {"ca_ttl": 24, "svid_ttl": 8}  # an authority signs for 12 s, and leaves have 4 s when it gives way
@@ -47,9 +47,12 @@ class Scores:
         except (Failed, tls.Refused, OSError) as why:
             self.failed(server.name, row, name, why)
             return
+        limit = server.limited.get(row)
+        text = f"{limit}; {text}" if limit else text
+        noted = bool(instead or limit)
         with self.lock:
-            self.rows.setdefault(server.name, {})[row] = "note" if instead else "ok"
-            (self.report.note if instead else self.report.ok)(f"{server.name} {row} {name}", text)
+            self.rows.setdefault(server.name, {})[row] = "note" if noted else "ok"
+            (self.report.note if noted else self.report.ok)(f"{server.name} {row} {name}", text)
 
     def failed(self, server, row, name, why):
         with self.lock:
@@ -74,8 +77,9 @@ class World:
         if policies:
             self.deployment.agent_settings["authorizer"] = {"socket_mode": "0666", "policies": policies}
         stack.enter_context(self.deployment)
+        named = any(server.clients_need_names for server in self.servers)
         for workload in (FRONTEND, STRANGER):
-            self.deployment.register(workload)
+            self.deployment.register(workload, dns=[dns_name(workload)] if named else [])
         for server in self.servers:
             self.deployment.register(server.site.identity, dns=server.dns)
         self.frontend, self.stranger = (tls.fetch(self.deployment, w, f"as-{w.name}") for w in (FRONTEND, STRANGER))

@@ -40,7 +40,8 @@ class Judged:
 
     def foreign(self, name, spiffe_id, more_extensions=""):
         """A client of the other trust domain's authority, whatever ID it claims."""
-        return self.site.other.svid(name, spiffe_id, self.frontend.roots, more_extensions)
+        return self.site.other.svid(name, spiffe_id, self.frontend.roots, more_extensions,
+                                    self.server.client_subject(spiffe_id))
 
     def set_other_root(self, authority):
         self.site.deployment.cli("bundle", "set", "-id", f"spiffe://{self.site.other_domain}", "-path", authority.root)
@@ -97,7 +98,8 @@ def forged(judged):
 def expired(judged):
     folder = judged.site.deployment.folder / f"{judged.site.name}-expiring"
     folder.mkdir()
-    judged.site.deployment.cli("x509", "mint", "-spiffeID", FRONTEND.id, "-ttl", "4s", "-write", folder)
+    judged.site.deployment.cli("x509", "mint", "-spiffeID", FRONTEND.id, "-ttl", "4s", "-write", folder,
+                               *judged.server.mint_flags())
     client = Material(folder / "svid.pem", folder / "key.pem", judged.frontend.roots)
     judged.visit(client)
     process.wait_until(lambda: time.time() > tls.end_of(client.certificate), 20, "the minted certificate does not end")
@@ -174,8 +176,7 @@ class AgentKilled:
         self.judged, self.before = judged, judged.server.served_certificate()
 
     def without_agent(self):
-        self.judged.must_serve(REQUESTS_WITHOUT_AGENT)
-        return f"{REQUESTS_WITHOUT_AGENT} requests without an agent"
+        return self.judged.server.without_agent(self.judged)
 
     def agent_back(self):
         return f"a new certificate {self.renewed():.1f} s after it was back"

@@ -13,14 +13,14 @@ class Authority:
                      "-addext", f"subjectAltName=URI:spiffe://{trust_domain}",
                      "-addext", "keyUsage=critical,keyCertSign,cRLSign"])
 
-    def svid(self, name, spiffe_id, roots, more_extensions=""):
+    def svid(self, name, spiffe_id, roots, more_extensions="", subject="/O=x"):
         """An X509-SVID for any ID that it is told, also for one that is not its to give."""
         key, request, certificate = (self.folder / f"{name}.{kind}" for kind in ("key", "csr", "pem"))
         extensions = self.folder / f"{name}.ext"
         extensions.write_text(f"subjectAltName=URI:{spiffe_id}\nbasicConstraints=critical,CA:FALSE\n"
                               "keyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth,serverAuth\n"
                               + more_extensions)
-        process.run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/O=x",
+        process.run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject,
                      "-keyout", key, "-out", request])
         process.run(["openssl", "x509", "-req", "-in", request, "-CA", self.root, "-CAkey", self.key, "-CAcreateserial",
                      "-days", "1", "-extfile", extensions, "-out", certificate])

@@ -17,7 +17,8 @@ The configuration has to admit both self.site.friends: the frontend of our own t
 rows 3 and 4 are decided by roots. Put the second where the example has the first.
 
 A row that the server cannot do: return {row: case} from instead(); the case measures what the server does, fails if that is
-not what docs/integrations.md says, and returns a sentence. It is reported as NOTE, and in the table as `2=note`.
+not what docs/integrations.md says, and returns a sentence. It is reported as NOTE, and in the table as `2=note`. So is a row
+that passes with a limit that `limited` names.
 
 uids: nginx 65310, haproxy 65311, envoy 65312, postgresql 65313, apache 65314, redis 65315, nats 65316, rabbitmq 65317,
 caddy 65318, stunnel 65319, ghostunnel 65320. Their folders belong to that uid; programs of the machine run as they are.
@@ -37,6 +38,10 @@ from lib.sample import sample
 
 FRONTEND = Workload("frontend", 65302)
 STRANGER = Workload("stranger", 65303)
+
+
+def dns_name(workload):
+    return f"{workload.name}.{TRUST_DOMAIN}"
 
 
 class Site:
@@ -62,7 +67,9 @@ class Server:
     address = "127.0.0.1:8443"  # as the example has it
     keep_alive = False
     dns = ()  # names in its certificates, if it needs any
+    clients_need_names = False  # DNS names, of which the first becomes the subject's CN
     rotation_bar_ms = None  # within which a change at the authority has to be served, at p99 and without load
+    limited = {}  # {row: with which limit it passes}
     before_tls = None
 
     def __init__(self, site, program):
@@ -101,8 +108,21 @@ class Server:
         """What the agent's authorizer has to know for it: {name: policy}."""
         return {}
 
+    def client_subject(self, spiffe_id):
+        """The subject that the other trust domain's authority writes for this ID."""
+        return "/O=x"
+
+    def mint_flags(self):
+        """For a certificate of FRONTEND that the authority's command makes."""
+        return ("-dns", dns_name(FRONTEND)) if self.clients_need_names else ()
+
     def instead(self):
         return {}
+
+    def without_agent(self, judged):
+        """What it does while the agent is away; a sentence, or Failed."""
+        judged.must_serve(20)
+        return "20 requests without an agent"
 
     def more(self):
         """Cases besides the rows: {name: case(judged)}."""
@@ -118,10 +138,16 @@ class Server:
         self.delivery.start()
 
     def sample(self, file, changes):
-        """A file of the example with these changes, in the site's folder."""
+        """A configuration of the example with our files and port and these changes, in the site's folder."""
+        return self.copy(file, [(f"/run/signet/{self.name}", self.site.files),
+                                ("127.0.0.1:8443", f"127.0.0.1:{self.site.port}"), *changes])
+
+    def copy(self, file, changes):
+        """A file of the example with these changes alone, in the site's folder."""
         written = self.site.folder / file
         written.write_text(sample(f"{self.name}/{file}", [(f"/run/signet/{self.name}", self.site.files),
                                                           *self.listening(), *changes]))
+        written.write_text(sample(f"{self.name}/{file}", changes))
         written.chmod(0o644)
         return written
 
