@@ -1,4 +1,5 @@
 """One adaptor a server; base.py tells how to write one."""
+from lib.servers.apache import Apache
 from lib.servers.envoy import Envoy
 from lib.servers.haproxy import HAProxy
 from lib.servers.nats import NATS
@@ -10,4 +11,4 @@ BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, NATS, Redis
 DEFAULT = [name for name in BY_NAME if name != "rabbitmq"]  # which starts an Erlang for each rotation: seconds of CPU
 from lib.servers.postgresql import PostgreSQL
 
-BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, PostgreSQL)}
+BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, PostgreSQL, Apache)}
