@@ -10,5 +10,6 @@ from lib.servers.redis import Redis
 BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, NATS, Redis, RabbitMQ)}
 DEFAULT = [name for name in BY_NAME if name != "rabbitmq"]  # which starts an Erlang for each rotation: seconds of CPU
 from lib.servers.postgresql import PostgreSQL
+from lib.servers.stunnel import Stunnel
 
-BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, PostgreSQL, Apache)}
+BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, PostgreSQL, Apache, Stunnel)}
