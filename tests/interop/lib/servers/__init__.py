@@ -1,5 +1,6 @@
 """One adaptor a server; base.py tells how to write one."""
 from lib.servers.apache import Apache
+from lib.servers.caddy import Caddy
 from lib.servers.envoy import Envoy
 from lib.servers.haproxy import HAProxy
 from lib.servers.nats import NATS
@@ -12,4 +13,4 @@ DEFAULT = [name for name in BY_NAME if name != "rabbitmq"]  # which starts an Er
 from lib.servers.postgresql import PostgreSQL
 from lib.servers.stunnel import Stunnel
 
-BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, PostgreSQL, Apache, Stunnel)}
+BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, PostgreSQL, Apache, Stunnel, Caddy)}
