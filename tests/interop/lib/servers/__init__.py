@@ -5,12 +5,11 @@ from lib.servers.envoy import Envoy
 from lib.servers.haproxy import HAProxy
 from lib.servers.nats import NATS
 from lib.servers.nginx import Nginx
+from lib.servers.postgresql import PostgreSQL
 from lib.servers.rabbitmq import RabbitMQ
 from lib.servers.redis import Redis
-
-BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, NATS, Redis, RabbitMQ)}
-DEFAULT = [name for name in BY_NAME if name != "rabbitmq"]  # which starts an Erlang for each rotation: seconds of CPU
-from lib.servers.postgresql import PostgreSQL
 from lib.servers.stunnel import Stunnel
 
-BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, PostgreSQL, Apache, Stunnel, Caddy)}
+BY_NAME = {server.name: server for server in
+           (Envoy, Nginx, HAProxy, NATS, Redis, PostgreSQL, Apache, Stunnel, Caddy, RabbitMQ)}
+DEFAULT = [name for name in BY_NAME if name != "rabbitmq"]  # which starts an Erlang for each rotation: seconds of CPU
