@@ -139,14 +139,11 @@ class Server:
 
     def sample(self, file, changes):
         """A configuration of the example with our files and port and these changes, in the site's folder."""
-        return self.copy(file, [(f"/run/signet/{self.name}", self.site.files),
-                                ("127.0.0.1:8443", f"127.0.0.1:{self.site.port}"), *changes])
+        return self.copy(file, [(f"/run/signet/{self.name}", self.site.files), *self.listening(), *changes])
 
     def copy(self, file, changes):
         """A file of the example with these changes alone, in the site's folder."""
         written = self.site.folder / file
-        written.write_text(sample(f"{self.name}/{file}", [(f"/run/signet/{self.name}", self.site.files),
-                                                          *self.listening(), *changes]))
         written.write_text(sample(f"{self.name}/{file}", changes))
         written.chmod(0o644)
         return written
