@@ -10,11 +10,6 @@ from lib.servers.rabbitmq import RabbitMQ
 from lib.servers.redis import Redis
 from lib.servers.stunnel import Stunnel
 
-<<<<<<< HEAD
 BY_NAME = {server.name: server for server in
            (Envoy, Nginx, HAProxy, NATS, Redis, PostgreSQL, Apache, Stunnel, Caddy, RabbitMQ)}
-DEFAULT = [name for name in BY_NAME if name != "rabbitmq"]  # which starts an Erlang for each rotation: seconds of CPU
-=======
-BY_NAME = {server.name: server for server in (Envoy, Nginx, HAProxy, NATS, Redis, RabbitMQ)}
 DEFAULT = [name for name in BY_NAME if name != "rabbitmq"]  # which starts an Erlang for each rotation
->>>>>>> 238ed31 (RabbitMQ: its row, and a certificate's last second)
