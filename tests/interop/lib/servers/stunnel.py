@@ -1,8 +1,14 @@
 """stunnel on examples/stunnel: one PEM file, SIGHUP, peers by the DNS name of their entries."""
 import subprocess
+import time
 
 from lib.backend import Backend
+from lib.load import Rotations
+from lib.process import Failed
 from lib.servers.base import FRONTEND, Server, dns_name
+
+
+ROTATIONS = 10
 
 
 class Stunnel(Server):
@@ -25,6 +31,19 @@ class Stunnel(Server):
     def client_subject(self, spiffe_id):
         """stunnel looks for a name in the subject if there is no DNS name; whoever has none takes the one that is let in."""
         return "/O=x/CN=partner" if spiffe_id == self.site.friends[1] else f"/O=x/CN={dns_name(FRONTEND)}"
+
+    def instead(self):
+        return {6: self.rotates_with_gaps}
+
+    def rotates_with_gaps(self, _):
+        """Its port is closed for a moment at each SIGHUP, so that a load has failures. The certificates must follow."""
+        rotations, end = Rotations(self), time.monotonic() + 200
+        while rotations.leaf_rotations < ROTATIONS or rotations.ca_rotations < ROTATIONS:
+            if time.monotonic() > end:
+                raise Failed(f"too slow: {rotations.leaf_rotations} leaf and {rotations.ca_rotations} CA rotations")
+            rotations.turn(1.7)
+        return (f"{rotations.leaf_rotations} leaf and {rotations.ca_rotations} CA rotations served, "
+                "but it refuses connections for a moment at each")
 
     def start(self):
         self.backend = Backend()
