@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
@@ -67,6 +68,7 @@ class Haproxy {
     INFO(test::ReadWholeFile(Path("log")));
     REQUIRE(serves);
   }
+  ~Haproxy() { process_->End(SIGTERM); }  // a killed master would leave its worker behind
   void Put(const Pair& pair) {
     WriteWholeFile(Path("both.pem"), pair.chain + pair.key);
     WriteWholeFile(Path("svid.pem"), pair.chain);

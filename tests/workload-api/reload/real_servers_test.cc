@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -100,6 +101,17 @@ class Site {
   int port_;
 };
 
+// A server whose workers would outlive a killed master: it is asked to end, whatever the test says.
+class Server {
+ public:
+  Server(const std::vector<std::string>& command, const Site& site)
+      : child_(command, site.Path("log")) {}
+  ~Server() { child_.End(SIGTERM); }
+
+ private:
+  Child child_;
+};
+
 Result<Bytes> See(const Site& site, const std::string& protocol) {
   return ServedCertificate({site.address(), protocol, "localhost", std::chrono::seconds(2)});
 }
@@ -152,9 +164,9 @@ TEST_CASE("nginx reloads at a HUP to the process of its pid file") {
                        "  ssl_certificate DIR/svid.pem; ssl_certificate_key DIR/key.pem;\n"
                        "  ssl_client_certificate DIR/ca.pem; ssl_verify_client on;\n"
                        "  return 200; } }\n"));
-  Child nginx(
+  Server nginx(
       {"/usr/sbin/nginx", "-e", "stderr", "-p", site.Path(""), "-c", site.Path("nginx.conf")},
-      site.Path("log"));
+      site);
   Prove(site, {.kind = "signal", .pid_file = site.Path("pid")});
 }
 
@@ -174,8 +186,7 @@ TEST_CASE("Apache httpd reloads at a USR1 to the process of its pid file") {
     text.replace(at, 4, "/usr/lib/apache2/modules");
   }
   site.Write("httpd.conf", text);
-  Child apache({"/usr/sbin/apache2", "-DFOREGROUND", "-f", site.Path("httpd.conf")},
-               site.Path("log"));
+  Server apache({"/usr/sbin/apache2", "-DFOREGROUND", "-f", site.Path("httpd.conf")}, site);
   Prove(site, {.kind = "signal", .signal = "USR1", .pid_file = site.Path("pid")});
 }
 
