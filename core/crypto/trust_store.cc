@@ -129,6 +129,8 @@ Result<std::shared_ptr<const TrustStore>> TrustStore::Create(const spiffe::Bundl
     const std::string where = "authority of " + bundle.trust_domain.name();
     SIGNET_TRY(ValidateAuthority(authority.der).Context(where));
     SIGNET_TRY_ASSIGN(const X509Handle certificate, Load(authority.der).Context(where));
+    // Libcrypto reads the extensions at their first use; better now than in several threads' hands.
+    X509_check_purpose(certificate.get(), -1, 0);
     if (X509_STORE_add_cert(store.get(), certificate.get()) != 1) {
       return OpenSslError("cannot fill a trust store");
     }

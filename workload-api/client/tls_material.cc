@@ -1,5 +1,7 @@
 #include "workload-api/client/tls_material.h"
 
+#include <openssl/x509v3.h>
+
 #include <utility>
 
 #include "core/base/secret.h"
@@ -14,6 +16,8 @@ Result<OpensslPtr<X509>> ToX509(const crypto::Certificate& certificate) {
   if (x509 == nullptr) {
     return InvalidArgument("OpenSSL cannot read a certificate of the identity");
   }
+  // Libcrypto reads the extensions at their first use; better now than in several threads' hands.
+  X509_check_purpose(x509.get(), -1, 0);
   return x509;
 }
 
