@@ -108,6 +108,14 @@ Violations LintCross(const crypto::Certificate& cross, const CrossIssuer& issuer
   return violations;
 }
 
+/// OurNameBelow gives our trust domain's name if it is a subdomain of theirs: to Go a host admits
+/// its subdomains. Not in other cases, where Go would refuse their own names by it.
+std::string OurNameBelow(const spiffe::TrustDomain& theirs, const CrossIssuer& issuer) {
+  const auto id = spiffe::SpiffeId::Parse(issuer.ca.uri_sans.front());  // X509Issuer has checked it
+  const bool below = id.ok() && id->trust_domain().name().ends_with("." + theirs.name());
+  return below ? id->trust_domain().name() : std::string();
+}
+
 }  // namespace
 
 Result<ForeignRoot> JudgeForeignRoot(const spiffe::TrustDomain& trust_domain, ByteView der,
@@ -161,7 +169,8 @@ Result<crypto::Certificate> CrossCertify(const CrossIssuer& issuer, const Foreig
   const Bytes validity = parts::Validity(not_before, not_after);
   const Bytes usage = parts::CaKeyUsage();
   const Bytes basic = parts::CaBasicConstraints(of.path_length);
-  const Bytes names = parts::UriHostConstraints(root.trust_domain.name());
+  const Bytes names =
+      parts::UriHostConstraints(root.trust_domain.name(), OurNameBelow(root.trust_domain, issuer));
   const Bytes key_id = parts::SubjectKeyId(root.key_id);
   const Bytes authority = parts::AuthorityKeyId(issuer.ca.subject_key_id);
   const Bytes tbs = parts::Tbs({.serial = serial.der,

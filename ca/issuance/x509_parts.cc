@@ -185,7 +185,7 @@ Bytes AuthorityKeyId(ByteView key_id) {
   return Extension("2.5.29.35", false, der::Sequence({der::Tlv(kKeyIdField, key_id)}));
 }
 
-Bytes UriHostConstraints(std::string_view host) {
+Bytes UriHostConstraints(std::string_view host, std::string_view excluded_host) {
   static constexpr std::string_view kNobody = "invalid";
   // An address and its mask: 0.0.0.0/0 and ::/0.
   static constexpr std::array<std::uint8_t, 8> kAnyIpv4{};
@@ -196,7 +196,10 @@ Bytes UriHostConstraints(std::string_view host) {
   const Bytes permitted =
       der::Join({subtree(kUri, AsBytes(host)), subtree(kDnsName, AsBytes(kNobody)),
                  subtree(kEmail, AsBytes(kNobody))});
-  const Bytes excluded = der::Join({subtree(kIpAddress, kAnyIpv4), subtree(kIpAddress, kAnyIpv6)});
+  Bytes excluded = der::Join({subtree(kIpAddress, kAnyIpv4), subtree(kIpAddress, kAnyIpv6)});
+  if (!excluded_host.empty()) {
+    Append(excluded, subtree(kUri, AsBytes(excluded_host)));
+  }
   return Extension(
       "2.5.29.30", true,
       der::Sequence({der::Tlv(kPermittedField, permitted), der::Tlv(kExcludedField, excluded)}));

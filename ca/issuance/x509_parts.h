@@ -45,8 +45,8 @@ Bytes AuthorityKeyId(ByteView key_id);
 /// UriHostConstraints: critical name constraints (RFC 5280 §4.2.1.10) that admit URIs of one host,
 /// and neither DNS names, addresses nor e-mail. A name under "invalid" (RFC 6761) is all that is
 /// left of DNS and e-mail: an excluded empty name, which would say so directly, crashes Java's
-/// check.
-Bytes UriHostConstraints(std::string_view host);
+/// check. URIs of excluded_host, if there is one, are refused in any case.
+Bytes UriHostConstraints(std::string_view host, std::string_view excluded_host = {});
 Bytes SubjectAltName(const std::vector<std::string>& dns_names, std::string_view uri);
 
 /// Tbs puts a TBSCertificate together; every part is a whole TLV, extensions are concatenated ones.

@@ -243,6 +243,21 @@ TEST_CASE("cross-certificate: what it could not stand for is left out with the r
   }
 }
 
+TEST_CASE(
+    "cross-certificate: a trust domain above ours cannot vouch for our IDs, nor can Go think so") {
+  const Ours ours;
+  const TestCa above("org");
+  const auto cross = ours.Certify(above.der(), "org");
+  REQUIRE_OK(cross);
+  // Go takes a permitted host to admit its subdomains, so ours is excluded by name.
+  CHECK_THAT(HexEncode(cross->name_constraints),
+             Catch::Contains("300d860b" + HexEncode(AsBytes(std::string_view("example.org")))));
+  const Server server(ours, cross->der);
+  CHECK(server.Verify({above.IssueSvid("spiffe://org/web").der}) == "OK");
+  CHECK_THAT(server.Verify({above.IssueSvid("spiffe://example.org/web").der}),
+             Catch::Contains("subtree violation"));
+}
+
 TEST_CASE("cross-certificate: none for a root that has our name") {
   const Ours ours;
   CertOptions options = TheirOptions();
