@@ -13,7 +13,7 @@ signet_packages() {
       catch2 python3 libcurl4-openssl-dev libcpp-httplib-dev libyaml-cpp-dev ;;
     tests) echo openssl nghttp2-client python3-cryptography python3-h2 python3-protobuf python3-yaml procps ;;
     interop) echo python3-venv ;;
-    servers) echo nginx haproxy nats-server redis-server postgresql-15 apache2 stunnel4 caddy ;;
+    servers) echo nginx haproxy nats-server redis-server postgresql-15 caddy ;;
     fuzz) echo clang-14 libclang-rt-14-dev llvm-14 ;;
     lint) echo shellcheck ;;
     *) echo "signet_packages: unknown group $1" >&2; return 1 ;;
