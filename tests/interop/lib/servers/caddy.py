@@ -13,7 +13,7 @@ NO_SERVER_NAME = "\tservers {\n\t\tstrict_sni_host insecure_off\n\t}\n"  # our c
 
 class Caddy(Server):
     name, uid, program_name = "caddy", 65318, "caddy"
-    keep_alive = True
+    keep_alive = False  # connections outlive reloads and their client's certificate, and are refused from then on
     limited = {9: "lets nobody in while the agent is away"}
     backend = None
 
