@@ -338,7 +338,8 @@ TEST_CASE("5xx and 429 are tried again, never taken for an answer", "[stub]") {
   kube->FailNext({.count = 1, .status = 429, .path_contains = "/pods", .retry_after_seconds = 1});
   w.StartAndSync();
   CHECK(w.cluster->KnownPod(uid) != nullptr);
-  kube->FailNext({.count = 1, .status = 503, .path_contains = "/pods"});
+  // Of this pod alone: the watch may be about to come back and would take the answer.
+  kube->FailNext({.count = 1, .status = 503, .path_contains = "/pods/web"});
   CHECK(w.cluster->FindPod({"other", ns, "web"}).code() == Code::kUnavailable);
 }
 
