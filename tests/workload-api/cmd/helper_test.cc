@@ -22,7 +22,7 @@ constexpr const char* kBasic =
 Result<HelperConfig> Load(const std::string& text, HelperChoices choices = {}) {
   const test::TempDir dir;
   REQUIRE_OK(WriteFileAtomic(dir.File("helper.conf"), AsBytes(text)));
-  choices.working_directory = "/work/here";
+  choices.working_directory = "/srv/here";
   return LoadHelperConfig(dir.File("helper.conf"), choices);
 }
 
@@ -46,9 +46,9 @@ health_checks { listener_enabled = true bind_port = 8089 liveness_path = "/l" re
   CHECK(config->endpoint == "unix:///tmp/agent.sock");
   CHECK(config->command ==
         std::vector<std::string>{"ghostunnel", "server", "--allow", "a b", "-x"});
-  CHECK(config->pid_file == "/work/here/run/web.pid");
+  CHECK(config->pid_file == "/srv/here/run/web.pid");
   CHECK(config->renew_signal == "USR1");
-  CHECK(config->target.dir == "/work/here/certs");
+  CHECK(config->target.dir == "/srv/here/certs");
   CHECK(config->target.identity.hint == "outer");
   REQUIRE(config->target.files.size() == 3);
   CHECK(config->target.files[0].content == delivery::Content::kLeaf);
