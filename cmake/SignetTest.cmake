@@ -33,6 +33,8 @@ function(signet_test)
   endforeach()
   add_executable(${T_NAME} ${T_SRCS})
   target_link_libraries(${T_NAME} PRIVATE test_support ${T_DEPS} signet_warnings)
+  target_compile_options(${T_NAME} PRIVATE -pthread)  # some DEPS bring it; the precompiled header must match
+  target_precompile_headers(${T_NAME} REUSE_FROM test_headers)
   if(SIGNET_SANITIZE MATCHES "undefined")
     # Twice the time to compile a file full of assertions, to judge nothing but the assertions.
     target_compile_options(${T_NAME} PRIVATE -fno-sanitize=undefined)
