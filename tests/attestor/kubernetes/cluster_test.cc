@@ -16,6 +16,7 @@
 #include "attestor/kubernetes/watcher.h"
 #include "core/base/files.h"
 #include "core/crypto/pem.h"
+#include "tests/support/eventually.h"
 #include "tests/support/kubernetes/backend.h"
 #include "tests/support/pki.h"
 #include "tests/support/result.h"
@@ -25,20 +26,10 @@ namespace signet::kubernetes {
 namespace {
 
 using namespace std::chrono_literals;
+using test::Eventually;
 using test::KubeBackend;
 
 constexpr char kAudience[] = "spiffe-ca";
-
-bool Eventually(const std::function<bool()>& condition) {
-  const RealClock clock;
-  for (const MonoTime end = clock.Mono() + 30s; clock.Mono() < end;) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(5ms);
-  }
-  return false;
-}
 
 /// World is a cluster that is watched with one user's rights.
 struct World {

@@ -127,15 +127,4 @@ TestServer::TestServer(Limits limits, Interceptor interceptor) {
   server_ = *std::move(server);
 }
 
-bool Eventually(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) {
-      return false;
-    }
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 }  // namespace signet::test

@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/rpc/server.h"
+#include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
 namespace signet::test {
@@ -56,8 +57,5 @@ class TestServer {
   std::shared_ptr<CallLog> log_ = std::make_shared<CallLog>();
   std::unique_ptr<rpc::Server> server_;
 };
-
-/// Eventually waits for what another thread is about to do; false after 10 s.
-bool Eventually(const std::function<bool()>& condition);
 
 }  // namespace signet::test

@@ -226,15 +226,4 @@ Result<Fetched> SvidStream::Next() {
   return fetched;
 }
 
-bool Eventually(const std::function<bool()>& question, Duration limit) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  while (!question()) {
-    if (std::chrono::steady_clock::now() > end) {
-      return false;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return true;
-}
-
 }  // namespace signet::test

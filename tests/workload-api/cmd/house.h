@@ -10,6 +10,7 @@
 #include "core/base/log.h"
 #include "core/base/random.h"
 #include "core/spiffe/selector.h"
+#include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 #include "workload-api/cmd/serve.h"
 
@@ -77,8 +78,5 @@ class House {
   std::unique_ptr<ca_cmd::RunningServer> server_;
   std::unique_ptr<Operator> operator_;
 };
-
-/// Eventually asks until the answer is yes or `limit` has passed.
-bool Eventually(const std::function<bool()>& question, Duration limit = std::chrono::seconds(20));
 
 }  // namespace signet::test

@@ -1,11 +1,10 @@
 // Agents attest by k8s_psat to a cluster that is watched: on the stub and on a real API server.
 #include <algorithm>
-#include <functional>
-#include <thread>
 
 #include "attestor/kubernetes/api_config.h"
 #include "attestor/node/k8s_psat/k8s_psat.h"
 #include "core/base/files.h"
+#include "tests/support/eventually.h"
 #include "tests/support/kubernetes/backend.h"
 #include "tests/support/result.h"
 #include "tests/support/temp_dir.h"
@@ -14,6 +13,7 @@ namespace signet::attestor {
 namespace {
 
 using kubernetes::Cluster;
+using test::Eventually;
 using test::KubeBackend;
 using test::KubePod;
 
@@ -31,14 +31,6 @@ std::unique_ptr<Cluster> Open(KubeBackend& kube, kubernetes::ClusterOptions opti
   auto cluster = kubernetes::NewCluster(std::move(options), *std::move(api), clock, logger);
   cluster->Start();
   return cluster;
-}
-
-/// Eventually waits for what the watch will tell, at most 10 s.
-bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 1000 && !condition(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return condition();
 }
 
 /// Scene is a cluster with an agent's pod on a node, watched by a CA.
