@@ -1,43 +1,22 @@
 #include "ca/service/pod_svids.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "attestor/kubernetes/names.h"
 #include "attestor/kubernetes/object_codec.h"
 #include "core/crypto/csr.h"
 
 namespace signet::service {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 253;  // RFC 1123 subdomain
-constexpr std::size_t kMaxUidBytes = 64;
-
-/// IsName: what Kubernetes calls its objects. Names go into paths of the API, so ".." must not
-/// pass.
-bool IsName(std::string_view name) {
-  const auto alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !name.empty() && name.size() <= kMaxNameBytes && alnum(name.front()) &&
-         alnum(name.back()) && name.find("..") == std::string_view::npos &&
-         std::all_of(name.begin(), name.end(),
-                     [&](char c) { return alnum(c) || c == '-' || c == '.'; });
-}
-
-bool IsUid(std::string_view uid) {
-  return !uid.empty() && uid.size() <= kMaxUidBytes &&
-         std::all_of(uid.begin(), uid.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '-';
-         });
-}
-
 Status CheckForm(const PodSvidRequest& request) {
-  if (!IsUid(request.pod.uid)) {
+  if (!kubernetes::IsUid(request.pod.uid)) {
     return InvalidArgument("pod_uid is missing or malformed");
   }
-  if (!request.pod.namespace_name.empty() && !IsName(request.pod.namespace_name)) {
+  if (!request.pod.namespace_name.empty() && !kubernetes::IsDnsLabel(request.pod.namespace_name)) {
     return InvalidArgument("pod_namespace is no name of a namespace");
   }
-  if (!request.pod.name.empty() && !IsName(request.pod.name)) {
+  if (!request.pod.name.empty() && !kubernetes::IsDnsSubdomain(request.pod.name)) {
     return InvalidArgument("pod_name is no name of a pod");
   }
   if (request.csr.empty()) {
