@@ -1,11 +1,9 @@
 #pragma once
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
-#include <thread>
 
 #include "core/base/clock.h"
+#include "core/base/ticker.h"
 
 namespace signet::client {
 
@@ -13,10 +11,10 @@ namespace signet::client {
 /// to call Connections::Tick and IdentityWatch::Tick from.
 class Ticker {
  public:
-  /// tick must not throw, and must not destroy the ticker.
+  /// The first tick comes at once. tick must not throw, and must not destroy the ticker.
   Ticker(Duration every, std::function<void()> tick);
   /// Waits for a tick that is running.
-  ~Ticker();
+  ~Ticker() = default;
   Ticker(const Ticker&) = delete;
   Ticker& operator=(const Ticker&) = delete;
 
@@ -24,15 +22,7 @@ class Ticker {
   void Wake();
 
  private:
-  void Run();
-
-  const Duration every_;
-  const std::function<void()> tick_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool woken_ = false;
-  bool ending_ = false;
-  std::thread thread_;  // last: it uses the others
+  signet::Ticker ticker_;
 };
 
 }  // namespace signet::client
