@@ -1,7 +1,0 @@
-a = <<EOF
-one
-EOF
-b {
-  c = 1 # x
-}
-// last
