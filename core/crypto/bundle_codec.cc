@@ -8,6 +8,7 @@
 #include "core/crypto/certificate.h"
 #include "core/crypto/json_check.h"
 #include "core/crypto/jwk.h"
+#include "core/crypto/openssl.h"
 #include "core/crypto/pem.h"
 
 namespace signet::crypto {
@@ -241,6 +242,9 @@ Status ValidateAuthority(ByteView der) {
   if (certificate.key_usage && (*certificate.key_usage & kKeyCertSign) == 0) {
     return InvalidArgument("CA certificate's key usage lacks keyCertSign");
   }
+  // Whoever reads it next believes in other limits than our reader: a name that is no UTF-8 makes a
+  // server refuse its whole CA file, and Envoy the roots of all other trust domains beside it.
+  SIGNET_TRY(LoadX509(der));
   return {};
 }
 

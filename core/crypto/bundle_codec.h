@@ -36,7 +36,7 @@ Result<spiffe::Bundle> ParseBundlePem(const spiffe::TrustDomain& trust_domain,
 Bytes ConcatenateX509(const spiffe::Bundle& bundle);
 
 /// ValidateAuthority checks that DER is one CA certificate (CA:TRUE, keyCertSign if it has a key
-/// usage).
+/// usage) that libcrypto reads too, as the programs do that are given it.
 Status ValidateAuthority(ByteView der);
 
 }  // namespace signet::crypto

@@ -28,6 +28,16 @@ Error OpenSslError(std::string_view what) {
 
 void DropOpenSslErrors() { ERR_clear_error(); }
 
+Result<X509Handle> LoadX509(ByteView der) {
+  const unsigned char* at = der.data();
+  X509Handle certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+  if (!certificate || at != der.data() + der.size()) {
+    DropOpenSslErrors();
+    return InvalidArgument("malformed certificate: libcrypto cannot read it");
+  }
+  return certificate;
+}
+
 const EVP_MD* Sha1Digest() {
   static const EVP_MD* const digest = FetchDigest("SHA1");
   return digest;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string_view>
 
+#include "core/base/bytes.h"
 #include "core/base/result.h"
 
 namespace signet::crypto {
@@ -40,6 +41,9 @@ Error OpenSslError(std::string_view what);
 
 /// DropOpenSslErrors empties this thread's error queue, after a failure that we explain ourselves.
 void DropOpenSslErrors();
+
+/// LoadX509 has libcrypto read one certificate, and nothing after it.
+Result<X509Handle> LoadX509(ByteView der);
 
 /// Digests, fetched once in the life of the process (a fetch for each use costs as much as a hash).
 const EVP_MD* Sha1Digest();

@@ -11,16 +11,6 @@ namespace {
 constexpr int kMaxDepth = 8;
 constexpr int kAuthLevel = 2;  // at least 112 bits: RSA-2048, P-256, no SHA-1, all along the path
 
-Result<X509Handle> Load(ByteView der) {
-  const unsigned char* at = der.data();
-  X509Handle certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-  if (!certificate || at != der.data() + der.size()) {
-    DropOpenSslErrors();
-    return InvalidArgument("malformed certificate: libcrypto cannot read it");
-  }
-  return certificate;
-}
-
 struct FreeStack {
   void operator()(STACK_OF(X509) * stack) const { sk_X509_pop_free(stack, X509_free); }
 };
@@ -30,7 +20,7 @@ using Stack = std::unique_ptr<STACK_OF(X509), FreeStack>;
 Result<Stack> LoadIntermediates(const std::vector<Bytes>& chain) {
   Stack stack(sk_X509_new_null());
   for (std::size_t i = 1; i < chain.size(); ++i) {
-    SIGNET_TRY_ASSIGN(X509Handle certificate, Load(chain[i]));
+    SIGNET_TRY_ASSIGN(X509Handle certificate, LoadX509(chain[i]));
     if (!stack || sk_X509_push(stack.get(), certificate.get()) <= 0) {
       return OpenSslError("cannot set up a verification");
     }
@@ -128,7 +118,7 @@ Result<std::shared_ptr<const TrustStore>> TrustStore::Create(const spiffe::Bundl
   for (const spiffe::X509Authority& authority : bundle.x509_authorities) {
     const std::string where = "authority of " + bundle.trust_domain.name();
     SIGNET_TRY(ValidateAuthority(authority.der).Context(where));
-    SIGNET_TRY_ASSIGN(const X509Handle certificate, Load(authority.der).Context(where));
+    SIGNET_TRY_ASSIGN(const X509Handle certificate, LoadX509(authority.der).Context(where));
     // Libcrypto reads the extensions at their first use; better now than in several threads' hands.
     X509_check_purpose(certificate.get(), -1, 0);
     if (X509_STORE_add_cert(store.get(), certificate.get()) != 1) {
@@ -161,7 +151,7 @@ Result<X509Svid> VerifyX509Svid(const std::vector<Bytes>& chain_der, const Trust
                                 SystemTime now) {
   SIGNET_TRY_ASSIGN(X509Svid svid, X509Svid::FromChain(chain_der));
   SIGNET_TRY_ASSIGN(X509_STORE* const store, StoreFor(svid.id, stores));
-  SIGNET_TRY_ASSIGN(const X509Handle leaf, Load(chain_der.front()));
+  SIGNET_TRY_ASSIGN(const X509Handle leaf, LoadX509(chain_der.front()));
   SIGNET_TRY_ASSIGN(const Stack others, LoadIntermediates(chain_der));
   SIGNET_TRY(ValidatePath({svid.id, leaf.get(), others.get()}, store, now));
   return svid;

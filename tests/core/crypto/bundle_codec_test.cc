@@ -313,3 +313,32 @@ TEST_CASE("WL-16: authorities concatenate to a list of certificates") {
   REQUIRE(list->size() == 3);
   CHECK(list->back().der == bundle.x509_authorities.back().der);
 }
+
+TEST_CASE("an authority that libcrypto cannot read is none") {
+  test::CertOptions options = test::TestCa::CaOptions("example.org");
+  options.common_name = "some name";
+  const Bytes good = test::TestCa::WithOptions(options).der();
+  REQUIRE_OK(ValidateAuthority(good));
+
+  struct Case {
+    const char* what;
+    std::string from, to;
+  };
+  const Case cases[] = {
+      {"a name that says UTF-8 and is not", "some name", "some\xffname"},
+      {"a public key that is no bit string", std::string("\x03\x42\x00\x04", 4),
+       std::string("\x04\x42\x00\x04", 4)},
+  };
+  for (const Case& c : cases) {
+    INFO(c.what);
+    std::string text = ToString(good);
+    REQUIRE(text.find(c.from) != std::string::npos);
+    for (std::size_t at = 0; (at = text.find(c.from, at)) != std::string::npos;) {
+      text.replace(at, c.from.size(), c.to);
+    }
+    REQUIRE_OK(Certificate::Parse(AsBytes(text)));  // our own reader does not look that far
+    const Status judged = ValidateAuthority(AsBytes(text));
+    REQUIRE(judged.code() == Code::kInvalidArgument);
+    CHECK(judged.error().message.find("libcrypto") != std::string::npos);
+  }
+}
