@@ -9,6 +9,7 @@ from lib import peers, process, tls
 from lib.deployment import TRUST_DOMAIN, Deployment, Workload
 from lib.envoy_proxy import Proxy, plain_get
 from lib.forger import Authority
+from lib.grpc_client import Messages, unary, unix_socket
 from lib.process import Failed
 from lib.tls import Connection, is_served, refusal
 
@@ -20,9 +21,13 @@ STRANGER = Workload("stranger", 65203)
 
 class World:
     """A deployment with the two Envoys of the samples."""
+    messages = None
 
     def __init__(self, stack, build, folder, envoy):
-        self.deployment = stack.enter_context(Deployment(build, folder, ca_ttl=3600, svid_ttl=600))
+        self.deployment = Deployment(build, folder, ca_ttl=3600, svid_ttl=600)
+        self.system_roots = folder / "system.pem"
+        self.deployment.agent_settings["sds"] = {"system_roots_path": str(self.system_roots)}
+        stack.enter_context(self.deployment)
         for workload in (BACKEND, FRONTEND, STRANGER):
             self.deployment.register(workload)
         self.set_root(Authority(folder / "other", OTHER))
@@ -42,10 +47,19 @@ class World:
     def set_root(self, authority):
         self.deployment.cli("bundle", "set", "-id", f"spiffe://{OTHER}", "-path", authority.root)
 
+    def sds(self, *flags):
+        return process.run([self.deployment.agent_binary, "api", "sds", *flags, "-socketPath", self.deployment.agent_socket])
+
     def streams(self):
-        text = process.run([self.deployment.agent_binary, "api", "sds", "-output", "json", "-socketPath",
-                            self.deployment.agent_socket])
-        return json.loads(text)["streams"]
+        return json.loads(self.sds("-output", "json"))["streams"]
+
+    def health(self, service):
+        """What the agent's health service says: 1 is SERVING, 2 NOT_SERVING."""
+        messages = self.messages = self.messages or Messages()
+        with unix_socket(self.deployment.agent_socket) as connection:
+            return unary(connection, "grpc.health.v1.Health/Check",
+                         messages["grpc.health.v1.HealthCheckRequest"](service=service),
+                         messages["grpc.health.v1.HealthCheckResponse"]).status
 
 
 def secrets_shown(world):
@@ -111,6 +125,96 @@ def plain_context(world):
     return "by node metadata"
 
 
+SERVING, NOT_SERVING = 1, 2
+SDS_SERVICE = "envoy.service.secret.v3.SecretDiscoveryService"
+SYSTEM_ROOTS = "file-root:system"
+OUTSIDE = """  clusters:
+  - name: outside
+    type: STATIC
+    load_assignment: {cluster_name: outside}
+    transport_socket:
+      name: envoy.transport_sockets.tls
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+        common_tls_context: {validation_context_sds_secret_config: {name: "file-root:system", sds_config: *sds}}
+"""
+
+
+class Refusal:
+    """An Envoy that also asks for the system's roots, as Istio's do, and gets a file that is cut short in the middle."""
+
+    def __init__(self, world, backend):
+        self.world, self.backend, self.changes = world, backend, 0
+        self.pid = backend.process.popen.pid
+
+    def row(self, name=SYSTEM_ROOTS):
+        found = [secret for stream in self.world.streams() if stream["pid"] == self.pid
+                 for secret in stream["secrets"] if secret["name"] == name]
+        return found[0] if len(found) == 1 else None
+
+    def has(self, name=SYSTEM_ROOTS):
+        row = self.row(name)
+        return row and row["sent"] and row["sent"] == row["accepted"] and not row["refused"]
+
+    def change(self):
+        """A new identity for the Envoy, with which everything that it asked for is looked at again; once it is served."""
+        self.changes += 1
+        marker = f"change{self.changes}.test"
+        self.world.deployment.update(BACKEND, dns=(marker,))
+        process.wait_until(lambda: marker.encode() in (tls.served_certificate(self.backend.ports["8443"]) or b""), 10,
+                           "the Envoy's other secrets stand still")
+
+    def happens(self):
+        """Returns what Envoy says."""
+        before = self.row()["accepted"]
+        whole = self.world.system_roots.read_text()
+        self.world.system_roots.write_text(whole[:len(whole) // 2])
+        self.change()
+        process.wait_until(lambda: self.row()["refused"], 10, "Envoy does not refuse half a certificate")
+        row = self.row()
+        if row["refused"] != row["sent"] or row["accepted"] != before or not row["refusal"]:
+            raise Failed(f"api sds shows {row}")
+        if f"{SYSTEM_ROOTS}: refused {row['refused']}: {row['refusal']}" not in self.world.sds():
+            raise Failed("api sds does not tell people")
+        return row["refusal"]
+
+    def stays_without_effect(self):
+        """Once is enough; all else goes on, and a restart of the agent would mend nothing."""
+        if (self.world.health(SDS_SERVICE), self.world.health("")) != (NOT_SERVING, SERVING):
+            raise Failed("the agent's health is another")
+        refused = self.row()["refused"]
+        self.change()
+        if self.row()["refused"] != refused or self.backend.stat("update_rejected") != 1:
+            raise Failed("what Envoy had refused was sent to it again")
+        if not (self.has("default") and self.has("ALL")):
+            raise Failed("the Envoy's other secrets are not accepted any more")
+        if not is_served(lambda: Connection(self.backend.ports["8443"], self.world.own())):
+            raise Failed("a good client is not served")
+
+    def ends(self):
+        self.world.system_roots.write_text(Authority(self.world.deployment.folder / "system-mended", "system.test").root
+                                           .read_text())
+        self.change()
+        process.wait_until(self.has, 10, lambda: f"not accepted after the repair: {self.row()}")
+        process.wait_until(lambda: self.world.health(SDS_SERVICE) == SERVING, 10, "health does not come back")
+
+
+def refused_by_envoy(world):
+    """A NACK that Envoy itself came to."""
+    world.system_roots.write_text(Authority(world.deployment.folder / "system", "system.test").root.read_text())
+    with Proxy(world.deployment, world.envoy, "backend.yaml", BACKEND, [("  clusters:\n", OUTSIDE)]) as backend:
+        backend.wait_ready()
+        refusal = Refusal(world, backend)
+        process.wait_until(lambda: all(map(refusal.has, (SYSTEM_ROOTS, "default", "ALL"))), 10, "not all is accepted at first")
+        streams = backend.stat("cluster.signet_agent.upstream_rq_total")
+        says = refusal.happens()
+        refusal.stays_without_effect()
+        refusal.ends()
+        if backend.stat("cluster.signet_agent.upstream_rq_total") != streams:
+            raise Failed("it took a new stream")
+    return f"“{says}”; sent once, shown, health of SDS alone, the rest went on; accepted on the same stream after the repair"
+
+
 def run(report, build, folder):
     if os.geteuid() != 0:
         report.skip("Envoy", "the cases need users of their own for each workload; run as root")
@@ -121,7 +225,8 @@ def run(report, build, folder):
         report.skip("Envoy", why)
         return
     cases = {"accepts all secrets, and they are shown": secrets_shown, "refuses for the ID": refused_for_its_id,
-             "ticket keys from SDS": ticket_keys, "ROOTCA as a plain CA file": plain_context}
+             "ticket keys from SDS": ticket_keys, "ROOTCA as a plain CA file": plain_context,
+             "refuses a secret": refused_by_envoy}
     with ExitStack() as stack:
         try:
             world = World(stack, build, folder, envoy)
