@@ -2,6 +2,7 @@
 from lib.servers.apache import Apache
 from lib.servers.caddy import Caddy
 from lib.servers.envoy import Envoy
+from lib.servers.envoy_files import EnvoyFiles
 from lib.servers.haproxy import HAProxy
 from lib.servers.nats import NATS
 from lib.servers.nginx import Nginx
@@ -11,6 +12,7 @@ from lib.servers.redis import Redis
 from lib.servers.stunnel import Stunnel
 
 BY_NAME = {server.name: server for server in
-           (Envoy, Nginx, HAProxy, NATS, Redis, PostgreSQL, Apache, Stunnel, Caddy, RabbitMQ)}
-# Judged in every check. The others only when they are named: all ten at once are too much for two cores.
+           (Envoy, Nginx, HAProxy, NATS, Redis, PostgreSQL, Apache, Stunnel, Caddy, RabbitMQ,
+            EnvoyFiles)}
+# Judged in every check. The others only when they are named: all at once are too much for two cores.
 DEFAULT = [server.name for server in (Envoy, Nginx, HAProxy, NATS, Redis, PostgreSQL)]

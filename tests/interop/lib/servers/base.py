@@ -21,7 +21,7 @@ not what docs/integrations.md says, and returns a sentence. It is reported as NO
 that passes with a limit that `limited` names.
 
 uids: nginx 65310, haproxy 65311, envoy 65312, postgresql 65313, apache 65314, redis 65315, nats 65316, rabbitmq 65317,
-caddy 65318, stunnel 65319, ghostunnel 65320. Their folders belong to that uid; programs of the machine run as they are.
+caddy 65318, stunnel 65319, ghostunnel 65320, envoy-files 65321, haproxy-runtime 65322. Their folders belong to that uid; programs of the machine run as they are.
 """
 import os
 import re
