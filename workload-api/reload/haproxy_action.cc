@@ -31,31 +31,22 @@ Status CheckPayload(ByteView pem, const std::string& path) {
   return {};
 }
 
-// Without a DNS name in it, a certificate is committed without what the bind line says of clients:
-// from then on HAProxy asks nobody for a certificate (tried with 2.6.12). What cannot be read here
-// is left to HAProxy.
-Status CheckKeepsVerifying(ByteView pem) {
+// Whether the leaf has a DNS name. What cannot be read here is left to HAProxy.
+bool HasDnsName(ByteView pem) {
   constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
   constexpr std::string_view kEnd = "-----END CERTIFICATE-----\n";
   const std::string_view text = AsText(pem);
   const std::size_t begin = text.find(kBegin);
   const std::size_t end = text.find(kEnd, begin);
   if (begin == std::string_view::npos || end == std::string_view::npos) {
-    return {};
+    return true;
   }
   const auto blocks = crypto::PemDecode(text.substr(begin, end + kEnd.size() - begin));
   if (!blocks.ok() || blocks->empty()) {
-    return {};
+    return true;
   }
   const auto leaf = crypto::Certificate::Parse(blocks->front().content);
-  if (!leaf.ok() || !leaf->dns_sans.empty()) {
-    return {};
-  }
-  return FailedPrecondition(
-      "HAProxy would stop asking clients for certificates: a certificate without a DNS name loses "
-      "`verify required` when it is committed at runtime. Give the entry a DNS name (-dns), or "
-      "the action the \"pid_file\" of the master process (haproxy -W -p FILE), which is then "
-      "reloaded");
+  return !leaf.ok() || !leaf->dns_sans.empty();
 }
 
 // A name becomes one word of a command.
@@ -84,15 +75,14 @@ class HaproxyAction final : public Action {
       return Unavailable("another target's HAProxy takes all the time; this one had no turn");
     }
     HaproxyRuntime haproxy(spec_.socket, deadline);
-    const Status keeps_verifying = CheckKeepsVerifying(certificate.pem.RevealSecret());
-    if (!spec_.pid_file.empty() && (new_cas || !keeps_verifying.ok())) {
+    const Status harmless = CheckHarmless(haproxy, new_cas, certificate);
+    if (harmless.code() == Code::kFailedPrecondition && !spec_.pid_file.empty()) {
       SIGNET_TRY(haproxy.ReloadMaster(spec_.pid_file));
       applied_cas_ = ToBytes(ca.pem.RevealSecret());
       return {};
     }
-    SIGNET_TRY(keeps_verifying);
+    SIGNET_TRY(harmless);
     if (new_cas) {
-      SIGNET_TRY(haproxy.CheckTakesCas());
       SIGNET_TRY(haproxy.Replace(ca));
       applied_cas_ = ToBytes(ca.pem.RevealSecret());
     }
@@ -101,6 +91,14 @@ class HaproxyAction final : public Action {
   std::string Describe() const override { return "HAProxy transaction at " + spec_.socket; }
 
  private:
+  // FAILED_PRECONDITION if this version of HAProxy can do it by a reload alone.
+  static Status CheckHarmless(HaproxyRuntime& haproxy, bool new_cas,
+                              const HaproxyItem& certificate) {
+    if (new_cas) {
+      SIGNET_TRY(haproxy.CheckTakesCas());
+    }
+    return HasDnsName(certificate.pem.RevealSecret()) ? Status() : haproxy.CheckKeepsVerifying();
+  }
   // What the files of these roles hold; nothing if there are none.
   Result<HaproxyItem> ReadItem(const Files& files, const std::string& type,
                                const std::vector<std::string>& roles) {

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <string_view>
 #include <utility>
 
 #include "workload-api/reload/kinds.h"
@@ -18,6 +19,29 @@ constexpr std::size_t kMaxAnswer = 1024 * 1024;
 constexpr auto kPatience = std::chrono::milliseconds(1000);  // with others, before the next step
 constexpr std::size_t kLargePayload = 15 * 1024;
 constexpr int kPauseMs = 50;
+
+// A CA file that was replaced at runtime leaves instances behind that later certificates miss: with
+// 2.6.12 and 2.8.0 those are answered with "Success!" and not served, and 2.6.12 and 3.0.11 end
+// with a segmentation fault (haproxy/haproxy#3165; mended in 3.2.8 and 3.3; 3.2.26 and 3.4.0 were
+// tried).
+constexpr HaproxyVersion kTakesCas = {3, 2, 8};
+// Before, a certificate without a DNS name was committed without what the bind line says of clients
+// (2.6.12 and 2.8.0; not so 3.0.0 and 3.0.11).
+constexpr HaproxyVersion kKeepsVerifying = {3, 0, 0};
+
+HaproxyVersion ParseVersion(std::string_view text) {
+  HaproxyVersion version = {};
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (unsigned& part : version) {
+    at = std::from_chars(at, end, part).ptr;
+    if (at == end || *at != '.') {
+      break;
+    }
+    ++at;
+  }
+  return version;
+}
 
 // HAProxy closes without a word when a command and its payload do not fit into its buffer.
 Error NoAnswer(const HaproxyItem& item, const std::string& why) {
@@ -145,24 +169,26 @@ Status HaproxyRuntime::Replace(const HaproxyItem& item) {
   return {};
 }
 
-// After a CA file was replaced at runtime, HAProxy 2.6 ignores every later certificate though it
-// answers "Success!", and dies at the next replacement (tried with 2.6.12; haproxy/haproxy#3165).
-Status HaproxyRuntime::CheckTakesCas() {
+Status HaproxyRuntime::CheckIsAtLeast(const HaproxyVersion& least, const std::string& why_not) {
   SIGNET_TRY_ASSIGN(const std::string version, Ask("show version"));
-  unsigned major = 0;
-  unsigned minor = 0;
-  const char* end = version.data() + version.size();
-  const char* dot = std::from_chars(version.data(), end, major).ptr;
-  if (dot != end && *dot == '.') {
-    std::from_chars(dot + 1, end, minor);
-  }
-  if (major > 2 || (major == 2 && minor >= 8)) {
+  if (ParseVersion(version) >= least) {
     return {};
   }
-  return FailedPrecondition(
-      "HAProxy " + OneLine(version, 40) +
-      " breaks when its CA file is replaced at runtime: give the action the \"pid_file\" of the "
-      "master process (haproxy -W -p FILE), which is then reloaded when CAs change");
+  return FailedPrecondition("HAProxy " + OneLine(version, 40) + " " + why_not +
+                            ", or give the action the \"pid_file\" of the master process "
+                            "(haproxy -W -p FILE), which is then reloaded");
+}
+
+Status HaproxyRuntime::CheckTakesCas() {
+  return CheckIsAtLeast(kTakesCas,
+                        "breaks when its CA file is replaced at runtime: take 3.2.8 or later");
+}
+
+Status HaproxyRuntime::CheckKeepsVerifying() {
+  return CheckIsAtLeast(kKeepsVerifying,
+                        "would stop asking clients for certificates: a certificate without a DNS "
+                        "name loses `verify required` when it is committed at runtime. Take 3.0 or "
+                        "later, or give the entry a DNS name (-dns)");
 }
 
 Result<std::string> HaproxyRuntime::WorkerPid() {

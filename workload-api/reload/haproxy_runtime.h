@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 
 #include "core/base/bytes.h"
@@ -15,6 +16,9 @@ struct HaproxyItem {
   std::string name;  ///< as HAProxy lists it
   Secret pem;        ///< without empty lines: one ends a payload
 };
+
+/// HaproxyVersion is major, minor and patch, as `show version` begins.
+using HaproxyVersion = std::array<unsigned, 3>;
 
 /// HaproxyRuntime speaks to a `stats socket`, one connection for each command. `set ssl cert` opens
 /// a transaction, `commit ssl cert` makes its content the one that is served, in memory alone (the
@@ -33,12 +37,16 @@ class HaproxyRuntime {
   Status Replace(const HaproxyItem& item);
   /// CheckTakesCas refuses the versions that break when a CA file is replaced.
   Status CheckTakesCas();
+  /// CheckKeepsVerifying refuses the versions that let everybody in once a certificate without a
+  /// DNS name was replaced.
+  Status CheckKeepsVerifying();
   /// ReloadMaster has the process of the pid file start a new worker, which reads all files anew.
   /// Returns when it is there.
   Status ReloadMaster(const std::string& pid_file);
 
  private:
   Result<std::string> Ask(const std::string& command, ByteView payload = {});
+  Status CheckIsAtLeast(const HaproxyVersion& least, const std::string& why_not);
   Result<std::string> OpenTransaction(const std::string& type);
   Result<std::string> WorkerPid();
   Status ClearTransaction(const HaproxyItem& item);
