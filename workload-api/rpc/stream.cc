@@ -26,18 +26,18 @@ class StreamHandler final : public rpc::CallHandler {
 
 }  // namespace
 
-bool StreamCounts::Enter(const std::string& account) {
+StreamCounts::Entry StreamCounts::Enter(const std::string& account) {
   const std::lock_guard lock(mutex_);
-  std::size_t& of_account = by_account_[account];
-  if (total_ >= options_.max_streams || of_account >= options_.max_streams_per_uid) {
-    if (of_account == 0) {
-      by_account_.erase(account);
-    }
-    return false;
+  if (total_ >= options_.max_streams) {
+    return Entry::kFull;
+  }
+  const auto found = by_account_.find(account);
+  if ((found == by_account_.end() ? 0 : found->second) >= options_.max_streams_per_uid) {
+    return Entry::kTooManyOfAccount;
   }
   ++total_;
-  ++of_account;
-  return true;
+  ++by_account_[account];
+  return Entry::kAdmitted;
 }
 
 void StreamCounts::Leave(const std::string& account) {
@@ -80,7 +80,7 @@ void Stream::Wake() {
 
 void Stream::Submit() {
   if (!shared_->pool.Submit([self = shared_from_this()] { self->Run(); })) {
-    Finish(ResourceExhausted("the agent is busy; try again"));
+    Finish(Unavailable("the agent is busy; try again"));  // EP-16
   }
 }
 
@@ -270,12 +270,18 @@ std::optional<std::string> Admit(WorkloadApi::Shared& shared, const Door& door, 
   }
   const bool by_uid = door.account.empty();
   std::string account = by_uid ? "uid:" + std::to_string(process->uid) : "door:" + door.account;
-  if (!shared.counts.Enter(account)) {
-    call.Finish({Code::kResourceExhausted, by_uid ? "too many open streams of this user"
-                                                  : "too many open streams on this socket"});
-    return std::nullopt;
+  switch (shared.counts.Enter(account)) {
+    case StreamCounts::Entry::kAdmitted:
+      return account;
+    case StreamCounts::Entry::kFull:
+      call.Finish({Code::kUnavailable, "the agent has all the streams it can carry; try again"});
+      break;  // EP-16
+    case StreamCounts::Entry::kTooManyOfAccount:
+      call.Finish({Code::kResourceExhausted, by_uid ? "too many open streams of this user"
+                                                    : "too many open streams on this socket"});
+      break;
   }
-  return account;
+  return std::nullopt;
 }
 
 std::unique_ptr<rpc::CallHandler> OpenStream(const std::shared_ptr<WorkloadApi::Shared>& shared,

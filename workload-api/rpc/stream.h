@@ -21,7 +21,8 @@ namespace signet::agent_rpc {
 class StreamCounts {
  public:
   explicit StreamCounts(const WorkloadApiOptions& options) : options_(options) {}
-  bool Enter(const std::string& account);
+  enum class Entry { kAdmitted, kFull, kTooManyOfAccount };
+  Entry Enter(const std::string& account);
   void Leave(const std::string& account);
 
  private:

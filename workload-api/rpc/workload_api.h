@@ -18,7 +18,7 @@ namespace signet::agent_rpc {
 
 struct WorkloadApiOptions {
   std::size_t attest_threads = 2;
-  std::size_t max_streams = 8192;          ///< open at once, all callers
+  std::size_t max_streams = 8192;          ///< open at once, all callers; UNAVAILABLE above
   std::size_t max_streams_per_uid = 2048;  ///< of a uid or account; RESOURCE_EXHAUSTED above
 };
 

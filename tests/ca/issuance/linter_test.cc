@@ -55,7 +55,9 @@ struct Row {
 
 }  // namespace
 
-TEST_CASE("linter: names the row that a leaf breaks") {
+TEST_CASE(
+    "X509-01, X509-12, X509-13, X509-15, X509-17, X509-18, X509-20, X509-21: a leaf that breaks "
+    "the row is named by the linter") {
   const std::vector<Row> rows = {
       {"X509-01", [](auto& o) { o.uris = {"spiffe://example.org/b"}; }},
       {"X509-01", [](auto& o) { o.uris.push_back("https://example.org/"); }},
@@ -87,14 +89,14 @@ TEST_CASE("linter: names the row that a leaf breaks") {
 }
 
 TEST_CASE(
-    "linter: a leaf without a path, or under another domain's authority, breaks X509-04, X509-08") {
+    "X509-04, X509-08: a leaf without a path, or under another domain's authority, is named") {
   CertOptions root_path = GoodLeaf();
   root_path.uris = {"spiffe://example.org"};
   CHECK(Names(LintLeaf(TestCa("example.org"), root_path, "spiffe://example.org"), "X509-04"));
   CHECK(Names(LintLeaf(TestCa("other.org"), GoodLeaf()), "X509-08"));
 }
 
-TEST_CASE("linter: an empty subject asks for a critical SAN (X509-05)") {
+TEST_CASE("X509-05: an empty subject asks for a critical SAN") {
   const TestCa ca("example.org");
   auto leaf = Parse(ca.Issue(GoodLeaf()).der);
   leaf.subject = {0x30, 0x00};
@@ -135,7 +137,9 @@ TEST_CASE("linter: a leaf that differs from what was asked for is named") {
   CHECK(LintSignature(leaf, Parse(ca.der())).empty());
 }
 
-TEST_CASE("linter: names the row that an authority breaks") {
+TEST_CASE(
+    "X509-06, X509-07, X509-08, X509-11, X509-15, X509-16, X509-19, X509-22: an authority that "
+    "breaks the row is named by the linter") {
   const std::vector<Row> rows = {
       {"X509-06", [](auto& o) { o.uris = {}; }},
       {"X509-06", [](auto& o) { o.uris = {"https://example.org"}; }},

@@ -219,7 +219,7 @@ TEST_CASE("svid: an EC P-384 authority signs with SHA-384, as others write it") 
   CHECK(HexEncode(TbsOf(svid->certificate)) == HexEncode(Golden("p384_tbs")));
 }
 
-TEST_CASE("svid: openssl verifies every pair of authority and workload key types (X509-23)") {
+TEST_CASE("X509-23: openssl verifies an SVID of every pair of authority and workload key types") {
   const auto ca_type = GENERATE(KeyType::kEcP256, KeyType::kEcP384, KeyType::kRsa2048);
   const auto leaf_type = GENERATE(KeyType::kEcP256, KeyType::kEcP384, KeyType::kRsa2048);
   const World world(ca_type, leaf_type);
@@ -234,7 +234,9 @@ TEST_CASE("svid: openssl verifies every pair of authority and workload key types
   }
 }
 
-TEST_CASE("svid: openssl shows the profile (X509-01, 04, 12, 15, 17, 18, 20, 21)") {
+TEST_CASE(
+    "ID-19, X509-01, X509-03, X509-04, X509-12, X509-15, X509-17, X509-18, X509-20, X509-21: "
+    "openssl shows the profile of an SVID") {
   const World world;
   const auto svid = world.IssueNames({"web.example.org", "web"}).value();
   const signet::test::TempDir dir;
@@ -256,7 +258,9 @@ TEST_CASE("svid: openssl shows the profile (X509-01, 04, 12, 15, 17, 18, 20, 21)
         "notAfter=Sep 21 15:13:20 2026 GMT\n");
 }
 
-TEST_CASE("ca certificate: openssl shows the profile (X509-06, 07, 08, 11, 15, 16, 19, 22)") {
+TEST_CASE(
+    "ID-17, ID-18, X509-06, X509-07, X509-08, X509-11, X509-15, X509-16, X509-19, X509-22: openssl "
+    "shows the profile of an authority") {
   const World world;
   const signet::test::TempDir dir;
   const std::string text = OpenSsl(
@@ -291,8 +295,7 @@ TEST_CASE("svid: our own verifier accepts it, and the chain is the leaf alone") 
   CHECK(verified->id == Id("spiffe://example.org/a"));
 }
 
-TEST_CASE(
-    "issuer: IDs that do not fit the kind, the domain or a leaf are refused (X509-04, X509-08)") {
+TEST_CASE("X509-04, X509-08: IDs that do not fit the kind, the domain or a leaf are refused") {
   struct Case {
     Kind kind;
     const char* id;

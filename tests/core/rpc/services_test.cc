@@ -90,7 +90,8 @@ TEST_CASE("health answers for the whole server and for services that are named, 
   CHECK(served.client->Call("/grpc.health.v1.Health/Check", "\xff").grpc_status() == 13);
 }
 
-TEST_CASE("reflection lists services, and gives files by name and symbol, in both versions") {
+TEST_CASE(
+    "EP-21: reflection lists services, and gives files by name and symbol, in both versions") {
   Served served;
   for (const char* version : {"v1", "v1alpha"}) {
     Question question;

@@ -143,7 +143,7 @@ TEST_CASE("ID-16: paths compare byte for byte") {
   CHECK(*SpiffeId::Parse("spiffe://td/web") != *SpiffeId::Parse("spiffe://td2/web"));
 }
 
-TEST_CASE("ID-17, ID-18: a trust domain alone is an ID without a path, for an authority") {
+TEST_CASE("ID-18: a trust domain alone is an ID without a path, for an authority") {
   const auto id = SpiffeId::Parse("spiffe://td");
   REQUIRE_OK(id);
   CHECK_FALSE(id->has_path());

@@ -18,6 +18,7 @@ import h2.exceptions
 ROOT = Path(__file__).resolve().parents[3]
 PROTOS = {  # import root → files
     "ca/proto": ["spire/api/types/*.proto", "spire/api/server/*/v1/*.proto", "signet/api/server/v1/*.proto"],
+    "core/rpc/proto": ["reflection/v1/reflection.proto"],
     "core/spiffe/proto": ["workload.proto"],
     "workload-api/csi/proto": ["csi/v1/csi.proto", "pluginregistration/registration.proto"],
 }

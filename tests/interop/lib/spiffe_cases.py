@@ -40,6 +40,16 @@ def python_watch(deployment):
     return last_line(watcher.finish(90))
 
 
+def byte_by_byte(report, deployment):
+    try:
+        from lib import workload_api_cases  # needs python3-h2 and python3-protobuf
+    except ImportError as why:
+        report.skip("the Workload API byte by byte", why)
+        return
+    for name, case in workload_api_cases.cases(deployment).items():
+        attempt(report, name, case)
+
+
 def run(report, build, folder, go_bin):
     with ExitStack() as stack:
         try:
@@ -48,9 +58,10 @@ def run(report, build, folder, go_bin):
             report.fail("server and agent start", why)
             return
         attempt(report, "healthcheck commands agree", deployment.healthchecks)
-        attempt(report, "py-spiffe fetches and watches", lambda: python_watch(deployment))
+        attempt(report, "EP-02, WL-05, WL-06: py-spiffe fetches and watches", lambda: python_watch(deployment))
+        byte_by_byte(report, deployment)
         if go_bin is None:
             return
-        attempt(report, "go-spiffe fetches and watches", lambda: go_watch(deployment, go_bin))
+        attempt(report, "EP-02, WL-05, WL-06: go-spiffe fetches and watches", lambda: go_watch(deployment, go_bin))
         for name, case in mtls_cases.cases(deployment, go_bin, build).items():
             attempt(report, name, case)

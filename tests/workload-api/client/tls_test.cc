@@ -46,7 +46,7 @@ TEST_CASE("A peer that is trusted but not authorized is refused, on either side"
   }
 }
 
-TEST_CASE("A peer that is no trusted SVID is refused, whatever it claims") {
+TEST_CASE("FED-07, WL-11: a peer that is no trusted SVID is refused, whatever it claims") {
   Both both;
   const Authority impostor("example.org");
   const Authority foreign("foreign.example");

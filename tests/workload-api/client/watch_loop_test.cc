@@ -135,7 +135,9 @@ std::deque<Stream> Streams(S... stream) {
 
 MonoTime Soon() { return RealClock().Mono() + std::chrono::seconds(20); }
 
-TEST_CASE("Waiters wake at the first identity, and every message replaces the whole state") {
+TEST_CASE(
+    "WL-07, WL-08: waiters wake at the first identity, and every message replaces the whole "
+    "state") {
   const Authority own("example.org");
   const Authority friends("friends.example");
   X509Message first = MessageFor(own, kWeb);
@@ -147,7 +149,7 @@ TEST_CASE("Waiters wake at the first identity, and every message replaces the wh
   const X509Snapshot now = f.state.Current();
   REQUIRE(now != nullptr);
   CHECK(now->default_identity().id().path() == "/new");
-  CHECK(now->trust_stores.size() == 1);  // WL-07: the federated bundle is gone
+  CHECK(now->trust_stores.size() == 1);  // the federated bundle is gone
   CHECK(f.updates == std::vector<bool>{true, true});
 }
 

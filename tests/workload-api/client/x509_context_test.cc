@@ -14,7 +14,9 @@ constexpr const char* kWeb = "spiffe://example.org/web";
 
 spiffe::TrustDomain Domain(const char* name) { return spiffe::TrustDomain::Parse(name).value(); }
 
-TEST_CASE("A message becomes identities with keys and one trust store per trust domain") {
+TEST_CASE(
+    "WL-11, WL-41: a message becomes identities, the first the default, and a trust store per "
+    "domain") {
   const Authority own("example.org");
   const Authority friends("friends.example");
   X509Message message = MessageFor(own, kWeb);
@@ -23,7 +25,7 @@ TEST_CASE("A message becomes identities with keys and one trust store per trust 
   const auto context = BuildX509Context(std::move(message));
   REQUIRE_OK(context);
   REQUIRE(context->identities.size() == 2);
-  CHECK(context->default_identity().id().ToString() == kWeb);  // WL-41
+  CHECK(context->default_identity().id().ToString() == kWeb);
   CHECK(context->identities[1].hint == "second");
   CHECK(context->identities[0].key->public_key().spki() == context->identities[0].svid.leaf().spki);
   CHECK(context->trust_stores.size() == 2);
@@ -106,7 +108,8 @@ TEST_CASE("A broken federated bundle costs its own trust domain and nothing else
   CHECK(context->trust_stores.contains(Domain("friends.example")));
 }
 
-TEST_CASE("A federated entry cannot replace the bundle of the own trust domain") {
+TEST_CASE(
+    "FED-07: a federated entry cannot replace the bundle of the own trust domain, nor join it") {
   const Authority own("example.org");
   const Authority impostor("example.org");
   X509Message message = MessageFor(own, kWeb);

@@ -50,7 +50,9 @@ X509SourceOptions Watching(const std::string& endpoint, Updates& updates) {
           .max_backoff = std::chrono::milliseconds(50)};
 }
 
-TEST_CASE("A source follows the agent through rotation, denial, return and restart") {
+TEST_CASE(
+    "EP-02, EP-05, EP-22, WL-21: a source follows the agent through rotation, denial, return and "
+    "restart") {
   const TempDir dir;
   const Authority own("example.org");
   const std::string socket = "unix:" + dir.File("api.sock");
@@ -61,7 +63,7 @@ TEST_CASE("A source follows the agent through rotation, denial, return and resta
   REQUIRE_OK(source);
   REQUIRE_OK((*source)->WaitUntilReady(kPatience));
   CHECK((*source)->Current()->default_identity().id().ToString() == kWeb);
-  CHECK(api->last_header() == std::vector<std::string>{"true"});  // EP-05
+  CHECK(api->last_header() == std::vector<std::string>{"true"});
 
   api->Say(MessageFor(own, "spiffe://example.org/rotated"));
   CHECK(updates.WaitFor("/rotated"));

@@ -25,7 +25,9 @@ Result<Fetched> FirstFetch(const House& house, Duration limit = seconds(20)) {
   return fetched;
 }
 
-TEST_CASE("an agent attests with a join token and serves a workload its identity") {
+TEST_CASE(
+    "EP-02, EP-07, EP-12, EP-13, EP-14: an agent attests with a join token and serves a workload "
+    "its identity, which brings nothing but itself") {
   House house;
   const std::string token = house.JoinToken();
   house.CreateEntry(token, "/web", {MyUid()});
@@ -40,7 +42,9 @@ TEST_CASE("an agent attests with a join token and serves a workload its identity
   CHECK(chain->front().uri_sans == fetched->ids);
 }
 
-TEST_CASE("entries that come and go reach an open stream, and the last one that goes ends it") {
+TEST_CASE(
+    "WL-05, WL-20: entries that come and go reach an open stream, and the last one that goes ends "
+    "it") {
   House house;
   const std::string token = house.JoinToken();
   const std::string web = house.CreateEntry(token, "/web", {MyUid()});
@@ -65,8 +69,8 @@ TEST_CASE("entries that come and go reach an open stream, and the last one that 
 }
 
 TEST_CASE(
-    "a call without the security header is refused, one without an identity denied and explained "
-    "in the log") {
+    "EP-06, EP-17: a call without the security header is refused, one without an identity denied "
+    "and explained in the log") {
   House house;
   const std::string token = house.JoinToken();
   house.CreateEntry(token, "/other", {{"unix", "uid:4242"}});
@@ -150,7 +154,8 @@ TEST_CASE(
   CHECK(both->ids.size() == 2);
 }
 
-TEST_CASE("an agent started before its server waits, and says so on its socket and in its log") {
+TEST_CASE(
+    "EP-16: an agent started before its server waits, and says so on its socket and in its log") {
   House house;
   const std::string token = house.JoinToken();
   house.CreateEntry(token, "/web", {MyUid()});

@@ -19,7 +19,8 @@ Result<AgentConfig> LoadText(const std::string& json) {
   return LoadAgentConfig(dir.File("agent.json"), {}, kRoot);
 }
 
-TEST_CASE("flags alone make a configuration, with SPIRE's defaults in Signet's places") {
+TEST_CASE(
+    "EP-01, EP-03: flags alone make a configuration, with SPIRE's defaults in Signet's places") {
   const auto got = LoadAgentConfig("",
                                    {{"trustDomain", "example.org"},
                                     {"serverAddress", "ca.example"},

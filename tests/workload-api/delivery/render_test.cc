@@ -288,7 +288,8 @@ TEST_CASE("a trust domain cannot take another file's place with its name") {
                 "another file has the name");
 }
 
-TEST_CASE("the bundle map has each trust domain with its X.509 roots alone") {
+TEST_CASE(
+    "MAP-01, MAP-02, MAP-04: the bundle map has each trust domain with its X.509 roots alone") {
   World world;
   world.Federate();
   world.material.bundles[Domain("other.org")].push_back(MakeCa("other.org").der());

@@ -52,7 +52,7 @@ TEST_CASE("the newest snapshot is whole, and not to be had before the first or a
 }
 
 TEST_CASE(
-    "WL-06 a stream gets the full state at once, and streams of the same selectors share its "
+    "WL-06: a stream gets the full state at once, and streams of the same selectors share its "
     "bytes") {
   World world;
   world.Publish();
@@ -64,7 +64,7 @@ TEST_CASE(
   CHECK(world.hub.subscribers() == 2);
 }
 
-TEST_CASE("WL-05 only streams whose content changed are told, with the complete state") {
+TEST_CASE("WL-05: only streams whose content changed are told, with the complete state") {
   World world;
   world.Publish();
   std::vector<Update> web_updates;
@@ -141,7 +141,7 @@ TEST_CASE("a stream of holdings opens while there is a bundle and no SVID yet") 
   CHECK(opened.first.holdings->bundles.size() == 1);
 }
 
-TEST_CASE("WL-20 the stream of a workload whose last identity goes is ended") {
+TEST_CASE("WL-20: the stream of a workload whose last identity goes is ended") {
   World world;
   world.Publish();
   std::vector<Update> updates;

@@ -55,7 +55,7 @@ TEST_CASE("holdings are what the messages hold: living SVIDs in order, own and f
 }
 
 TEST_CASE(
-    "WL-12 WL-13 a workload gets every identity whose selectors it has, complete, and no other") {
+    "WL-12, WL-13: a workload gets every identity whose selectors it has, complete, and no other") {
   World world;
   const X509SVIDResponse one = Parse(world.Of({Uid(1000)}));
   REQUIRE(one.svids_size() == 1);
@@ -72,7 +72,8 @@ TEST_CASE(
   CHECK(two.svids(1).spiffe_id() == "spiffe://example.org/api");
 }
 
-TEST_CASE("federated bundles come with the identities that federate, and only those that exist") {
+TEST_CASE(
+    "FED-11: federated bundles come with the identities that federate, and only those that exist") {
   World world;
   const View view = world.Of({Uid(1000), {"unix", "path:/bin/api"}});
   const X509SVIDResponse response = Parse(view);
@@ -85,7 +86,7 @@ TEST_CASE("federated bundles come with the identities that federate, and only th
   CHECK(bundles.bundles().at("spiffe://example.org") == "root1root2");
 }
 
-TEST_CASE("WL-20 a workload without identity is denied, also of bundles") {
+TEST_CASE("WL-20, WL-23: a workload without identity is denied, also of bundles") {
   World world;
   const View view = world.Of({Uid(3000), {"unix", "path:/bin/api"}});
   REQUIRE_ERROR(view.status, Code::kPermissionDenied, "no identity issued");
@@ -110,13 +111,13 @@ TEST_CASE(
   CHECK(view.bundles != nullptr);
 }
 
-TEST_CASE("without the own bundle nothing is served (WL-22)") {
+TEST_CASE("WL-22: without the own bundle nothing is served") {
   World world;
   world.cache.RemoveBundle(Td());
   CHECK(world.Of({Uid(1000)}).status.code() == Code::kUnavailable);
 }
 
-TEST_CASE("WL-18 of two identities with one hint the older is kept, those without a hint all") {
+TEST_CASE("WL-18: of two identities with one hint the older is kept, those without a hint all") {
   World world;
   world.web.hint = world.api.hint = world.db.hint = "internal";
   world.web.created_at = 90;
