@@ -1,4 +1,5 @@
-"""The application behind a proxy, for those that have no answer of their own."""
+"""The programs without TLS at both ends of a proxy: the application behind it, and one that asks."""
+import http.client
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -29,3 +30,16 @@ class Backend:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+def plain_get(port):
+    """A request without TLS to a proxy's outbound listener; the HTTP status, or 0 if there was none."""
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        connection.close()
+        return answer.status if answer.status != 200 or body == tls.BODY else 0
+    except (OSError, http.client.HTTPException):
+        return 0

@@ -6,8 +6,9 @@ import ssl
 from contextlib import ExitStack
 
 from lib import peers, process, tls
+from lib.backend import plain_get
 from lib.deployment import TRUST_DOMAIN, Deployment, Workload
-from lib.envoy_proxy import Proxy, plain_get
+from lib.envoy_proxy import Proxy
 from lib.forger import Authority
 from lib.process import Failed
 from lib.tls import Connection, is_served, refusal

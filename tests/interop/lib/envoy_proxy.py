@@ -1,12 +1,10 @@
 """A real Envoy on the sample configurations of examples/envoy."""
-import http.client
 import json
 import urllib.request
 
 from lib import process
 from lib.process import Process
 from lib.sample import sample
-from lib.tls import BODY
 
 SAMPLE_SOCKET = "/run/signet/agent/api.sock"
 
@@ -54,16 +52,3 @@ class Proxy:
 
     def __exit__(self, *_):
         self.stop()
-
-
-def plain_get(port):
-    """A request to an outbound listener; the HTTP status, or 0 if there was none."""
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        connection.request("GET", "/")
-        answer = connection.getresponse()
-        body = answer.read().decode()
-        connection.close()
-        return answer.status if answer.status != 200 or body == BODY else 0
-    except (OSError, http.client.HTTPException):
-        return 0

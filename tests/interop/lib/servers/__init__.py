@@ -3,6 +3,7 @@ from lib.servers.apache import Apache
 from lib.servers.caddy import Caddy
 from lib.servers.envoy import Envoy
 from lib.servers.envoy_files import EnvoyFiles
+from lib.servers.ghostunnel import Ghostunnel
 from lib.servers.haproxy import HAProxy
 from lib.servers.nats import NATS
 from lib.servers.nginx import Nginx
@@ -13,6 +14,6 @@ from lib.servers.stunnel import Stunnel
 
 BY_NAME = {server.name: server for server in
            (Envoy, Nginx, HAProxy, NATS, Redis, PostgreSQL, Apache, Stunnel, Caddy, RabbitMQ,
-            EnvoyFiles)}
+            EnvoyFiles, Ghostunnel)}
 # Judged in every check. The others only when they are named: all at once are too much for two cores.
 DEFAULT = [server.name for server in (Envoy, Nginx, HAProxy, NATS, Redis, PostgreSQL)]

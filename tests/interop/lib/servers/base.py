@@ -38,6 +38,8 @@ from lib.sample import sample
 
 FRONTEND = Workload("frontend", 65302)
 STRANGER = Workload("stranger", 65303)
+# Two rows of a server that asks the agent itself.
+WITHOUT_FILES = {8: lambda _: "key and certificate come in one message", 10: lambda _: "there is no file"}
 
 
 def dns_name(workload):

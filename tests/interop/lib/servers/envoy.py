@@ -2,10 +2,11 @@
 import re
 import subprocess
 
-from lib import envoy_proxy, peers, tls
+from lib import peers, tls
+from lib.backend import plain_get
 from lib.deployment import TRUST_DOMAIN
 from lib.envoy_proxy import Proxy
-from lib.servers.base import FRONTEND, Server
+from lib.servers.base import FRONTEND, WITHOUT_FILES, Server
 
 
 class Envoy(Server):
@@ -23,7 +24,7 @@ class Envoy(Server):
         return (re.findall(r"/(\d+\.\d+\.\d+)", done.stdout) or ["?"])[0]
 
     def instead(self):
-        return {8: lambda _: "key and certificate come in one message", 10: lambda _: "there is no file"}
+        return WITHOUT_FILES
 
     def deliver(self):
         pass
@@ -45,7 +46,7 @@ class Envoy(Server):
 
     def visit(self, context, session=None):
         visit = super().visit(context, session)
-        status = envoy_proxy.plain_get(self.frontend.ports["8080"])
+        status = plain_get(self.frontend.ports["8080"])
         if status != 200:
             raise tls.Refused(f"the Envoy in front answered {status}")
         return visit
