@@ -73,9 +73,12 @@ class World:
         self.pool = stack.enter_context(ThreadPoolExecutor(len(found) + 2))
         self.deployment = Deployment(build, folder, **life)
         self.servers = [adaptor(Site(self.deployment, adaptor.name, adaptor.uid), program) for adaptor, program in found]
-        policies = {name: policy for server in self.servers for name, policy in server.policies().items()}
+        policies = self.merged(server.policies() for server in self.servers)
         if policies:
             self.deployment.agent_settings["authorizer"] = {"socket_mode": "0666", "policies": policies}
+        targets = self.merged(server.targets() for server in self.servers)
+        if targets:
+            self.deployment.agent_settings["delivery"] = {"targets": targets}
         stack.enter_context(self.deployment)
         named = any(server.clients_need_names for server in self.servers)
         for workload in (FRONTEND, STRANGER):
@@ -83,6 +86,10 @@ class World:
         for server in self.servers:
             self.deployment.register(server.site.identity, dns=server.dns)
         self.frontend, self.stranger = (tls.fetch(self.deployment, w, f"as-{w.name}") for w in (FRONTEND, STRANGER))
+
+    @staticmethod
+    def merged(parts):
+        return {name: value for part in parts for name, value in part.items()}
 
     def for_each(self, action, items):
         return list(self.pool.map(action, items))

@@ -187,6 +187,8 @@ class AgentKilled:
         delivery, site = self.judged.server.delivery, self.judged.site
         if delivery is None:
             return "no delivery to kill"
+        if delivery.dies_with_agent:
+            return "the delivery was killed with it"
         delivery.stop(hard=True)
         self.judged.must_serve(REQUESTS_WITHOUT_AGENT)
         site.deployment.update(site.identity, dns=("again.test",))

@@ -1,4 +1,4 @@
-"""`signet-agent deliver` as a server's own user: identities as files, and the server told of them."""
+"""Identities as files, and the server told of them: by `signet-agent deliver` as the server's own user, or by the agent itself."""
 import json
 import ssl
 import time
@@ -8,23 +8,17 @@ from lib import process
 from lib.process import Process
 
 
-class Delivery:
+class Targets:
+    """The targets of an example's delivery.json, and where their files are."""
+
     def __init__(self, site, config):
         self.site = site
         self.targets = json.loads(config)["deliver"]["targets"]
-        deployment = site.deployment
-        self.config = site.folder / "delivery.json"
-        self.config.write_text(config.replace("/run/signet/agent/api.sock", str(deployment.agent_socket)))
-        self.config.chmod(0o644)
-        self.command = [deployment.program(deployment.agent_binary), "deliver", "-config", self.config]
-        self.process = None
 
-    def start(self):
-        """Returns once every target's files are there."""
-        self.process = Process(f"deliver-{self.site.name}", self.command, self.site.folder,
-                               **self.site.identity.popen_options())
+    def wait(self, writer):
+        """Until every target's files are there."""
         process.wait_until(lambda: all(path.exists() for path in self.paths()), 30,
-                           lambda: f"no files for {self.site.name}: {self.process.tail()}", self.process)
+                           lambda: f"no files for {self.site.name}: {writer.tail()}", writer)
 
     def paths(self, *contents):
         """The visible paths of the files that hold one of these contents; without any, of all."""
@@ -37,9 +31,47 @@ class Delivery:
         key, = self.paths("key", "key_and_chain", "chain_and_key")
         return (chain, key) if folder is None else (folder / chain.name, folder / key.name)
 
+
+class Delivery(Targets):
+    """`signet-agent deliver` as the server's own user."""
+
+    dies_with_agent = False
+
+    def __init__(self, site, config):
+        super().__init__(site, config)
+        deployment = site.deployment
+        self.config = site.folder / "delivery.json"
+        self.config.write_text(config.replace("/run/signet/agent/api.sock", str(deployment.agent_socket)))
+        self.config.chmod(0o644)
+        self.command = [deployment.program(deployment.agent_binary), "deliver", "-config", self.config]
+        self.process = None
+
+    def start(self):
+        """Returns once every target's files are there."""
+        self.process = Process(f"deliver-{self.site.name}", self.command, self.site.folder,
+                               **self.site.identity.popen_options())
+        self.wait(self.process)
+
     def stop(self, hard=False):
         if self.process is not None:
             self.process.stop(hard)
+
+
+class AgentDelivery(Targets):
+    """The agent writes the files itself, as root, and tells a server that is another user."""
+
+    dies_with_agent = True
+
+    def of_agent(self):
+        """The targets as `agent.delivery.targets` has them: each with the workload that it stands for."""
+        selectors = [f"unix:uid:{self.site.identity.uid}"]
+        return {name: {**target, "selectors": selectors} for name, target in self.targets.items()}
+
+    def start(self):
+        self.wait(self.site.deployment.agent)
+
+    def stop(self, hard=False):
+        """The agent is stopped by its deployment."""
 
 
 class PairWatch:

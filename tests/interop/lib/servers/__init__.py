@@ -4,7 +4,7 @@ from lib.servers.caddy import Caddy
 from lib.servers.envoy import Envoy
 from lib.servers.envoy_files import EnvoyFiles
 from lib.servers.ghostunnel import Ghostunnel
-from lib.servers.haproxy import HAProxy
+from lib.servers.haproxy import HAProxy, HAProxyByAgent
 from lib.servers.nats import NATS
 from lib.servers.nginx import Nginx
 from lib.servers.postgresql import PostgreSQL
@@ -12,8 +12,20 @@ from lib.servers.rabbitmq import RabbitMQ
 from lib.servers.redis import Redis
 from lib.servers.stunnel import Stunnel
 
-BY_NAME = {server.name: server for server in
-           (Envoy, Nginx, HAProxy, NATS, Redis, PostgreSQL, Apache, Stunnel, Caddy, RabbitMQ,
-            EnvoyFiles, Ghostunnel)}
+BY_NAME = {server.name: server for server in (
+    Envoy,
+    Nginx,
+    HAProxy,
+    NATS,
+    Redis,
+    PostgreSQL,
+    Apache,
+    Stunnel,
+    Caddy,
+    RabbitMQ,
+    Ghostunnel,
+    EnvoyFiles,
+    HAProxyByAgent,
+)}
 # Judged in every check. The others only when they are named: all at once are too much for two cores.
 DEFAULT = [server.name for server in (Envoy, Nginx, HAProxy, NATS, Redis, PostgreSQL)]

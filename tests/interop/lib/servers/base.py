@@ -20,8 +20,11 @@ A row that the server cannot do: return {row: case} from instead(); the case mea
 not what docs/integrations.md says, and returns a sentence. It is reported as NOTE, and in the table as `2=note`. So is a row
 that passes with a limit that `limited` names.
 
+A variant of a server is a class of its own, with a name and a uid, that names the other's `example`.
+
 uids: nginx 65310, haproxy 65311, envoy 65312, postgresql 65313, apache 65314, redis 65315, nats 65316, rabbitmq 65317,
-caddy 65318, stunnel 65319, ghostunnel 65320, envoy-files 65321, haproxy-runtime 65322. Their folders belong to that uid; programs of the machine run as they are.
+caddy 65318, stunnel 65319, ghostunnel 65320, envoy-files 65321, haproxy-runtime 65322, haproxy-agent 65323. Their folders
+belong to that uid; programs of the machine run as they are.
 """
 import os
 import re
@@ -64,6 +67,7 @@ class Site:
 
 class Server:
     name = uid = None
+    example = None  # folder of examples/, if it is another than the name
     program_name = None  # as in $PATH
     seconds_to_start = 30
     address = "127.0.0.1:8443"  # as the example has it
@@ -76,6 +80,7 @@ class Server:
 
     def __init__(self, site, program):
         self.site, self.program = site, program
+        self.example = self.example or self.name
         self.process = self.delivery = None
 
     @classmethod
@@ -110,6 +115,10 @@ class Server:
         """What the agent's authorizer has to know for it: {name: policy}."""
         return {}
 
+    def targets(self):
+        """What the agent itself has to deliver for it: {name: target}."""
+        return {}
+
     def client_subject(self, spiffe_id):
         """The subject that the other trust domain's authority writes for this ID."""
         return "/O=x"
@@ -133,22 +142,27 @@ class Server:
     # What all have.
 
     def deliver(self):
-        """The agent's files for it, before its first start."""
-        changes = [(f"/run/signet/{self.name}", self.site.files), (self.address, f"127.0.0.1:{self.site.port}"),
-                   *self.changes()]
-        self.delivery = Delivery(self.site, sample(f"{self.name}/delivery.json", changes))
+        """The files for it, before its first start."""
+        self.delivery = Delivery(self.site, self.delivery_config())
         self.delivery.start()
+
+    def delivery_config(self):
+        return sample(f"{self.example}/delivery.json", [
+            *self.paths(), (self.address, f"127.0.0.1:{self.site.port}"), *self.changes()])
 
     def sample(self, file, changes):
         """A configuration of the example with our files and port and these changes, in the site's folder."""
-        return self.copy(file, [(f"/run/signet/{self.name}", self.site.files), *self.listening(), *changes])
+        return self.copy(file, [*self.paths(), *self.listening(), *changes])
 
     def copy(self, file, changes):
         """A file of the example with these changes alone, in the site's folder."""
         written = self.site.folder / file
-        written.write_text(sample(f"{self.name}/{file}", changes))
+        written.write_text(sample(f"{self.example}/{file}", changes))
         written.chmod(0o644)
         return written
+
+    def paths(self):
+        return [(f"/run/signet/{self.example}", self.site.files)]
 
     def run(self, command):
         self.process = Process(self.site.name, command, self.site.folder, **self.site.identity.popen_options())

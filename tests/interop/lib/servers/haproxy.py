@@ -1,4 +1,5 @@
-"""HAProxy on examples/haproxy: one PEM file, and a new worker by SIGUSR2 to the master."""
+"""HAProxy on examples/haproxy: one PEM file, and a new worker by SIGUSR2 to the master; with another process to write the files, or the agent itself."""
+from lib.delivery import AgentDelivery
 from lib.sample import EXAMPLES
 from lib.servers.base import FRONTEND, Server
 
@@ -23,3 +24,16 @@ class HAProxy(Server):
             ("/etc/haproxy/spiffe_id.lua", EXAMPLES / "haproxy/spiffe_id.lua"),
             (friends, f"{friends} {self.site.friends[1]}")])
         self.run([self.program, "-W", "-p", self.pid_file, "-f", config])
+
+
+class HAProxyByAgent(HAProxy):
+    """The targets of the example's delivery.json in the agent's own configuration."""
+
+    name, uid, example = "haproxy-agent", 65323, "haproxy"
+
+    def targets(self):
+        self.delivery = AgentDelivery(self.site, self.delivery_config())
+        return self.delivery.of_agent()
+
+    def deliver(self):
+        self.delivery.start()
