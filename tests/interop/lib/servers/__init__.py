@@ -11,6 +11,7 @@ from lib.servers.postgresql import PostgreSQL
 from lib.servers.rabbitmq import RabbitMQ
 from lib.servers.redis import Redis
 from lib.servers.stunnel import Stunnel
+from lib.servers.workloads import ALL as WORKLOADS
 
 BY_NAME = {server.name: server for server in (
     Envoy,
@@ -26,6 +27,7 @@ BY_NAME = {server.name: server for server in (
     Ghostunnel,
     EnvoyFiles,
     HAProxyByAgent,
+    *WORKLOADS,
 )}
 # Judged in every check. The others only when they are named: all at once are too much for two cores.
 DEFAULT = [server.name for server in (Envoy, Nginx, HAProxy, NATS, Redis, PostgreSQL)]

@@ -23,8 +23,8 @@ that passes with a limit that `limited` names.
 A variant of a server is a class of its own, with a name and a uid, that names the other's `example`.
 
 uids: nginx 65310, haproxy 65311, envoy 65312, postgresql 65313, apache 65314, redis 65315, nats 65316, rabbitmq 65317,
-caddy 65318, stunnel 65319, ghostunnel 65320, envoy-files 65321, haproxy-runtime 65322, haproxy-agent 65323. Their folders
-belong to that uid; programs of the machine run as they are.
+caddy 65318, stunnel 65319, ghostunnel 65320, envoy-files 65321, haproxy-runtime 65322, haproxy-agent 65323, examples/go
+65331, examples/python 65332, examples/java 65333, a C++ example 65334. Their folders belong to that uid; programs of the machine run as they are.
 """
 import os
 import re
@@ -77,6 +77,7 @@ class Server:
     rotation_bar_ms = None  # within which a change at the authority has to be served, at p99 and without load
     limited = {}  # {row: with which limit it passes}
     before_tls = None
+    bodies = (tls.BODY,)  # what an HTTP server may answer to whom it lets in
 
     def __init__(self, site, program):
         self.site, self.program = site, program
@@ -109,7 +110,7 @@ class Server:
         return [(self.address, f"127.0.0.1:{self.site.port}")]
 
     def talk(self, connection):
-        return tls.http_get(connection)
+        return tls.http_get(connection, self.bodies)
 
     def policies(self):
         """What the agent's authorizer has to know for it: {name: policy}."""
