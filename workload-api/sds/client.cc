@@ -44,7 +44,7 @@ std::optional<bool> ReadDisable(const google::protobuf::Struct& metadata) {
 }  // namespace
 
 Client ReadClient(const envoy::config::core::v3::Node& node) {
-  Client client{.node_id = node.id().substr(0, kMaxNodeIdBytes),
+  Client client{.node_id = CutText(node.id(), kMaxNodeIdBytes),
                 .disable_spiffe_validation = ReadDisable(node.metadata())};
   // Without a version it is taken for a new one: gRPC's clients and Istio's send none or text.
   if (node.has_user_agent_build_version() && node.user_agent_build_version().has_version()) {
@@ -53,6 +53,15 @@ Client ReadClient(const envoy::config::core::v3::Node& node) {
                                      std::pair<std::uint32_t, std::uint32_t>(1, 18);
   }
   return client;
+}
+
+std::string CutText(std::string_view text, std::size_t max_bytes) {
+  const auto continues = [&](std::size_t at) { return (text[at] & 0xC0) == 0x80; };
+  std::size_t size = std::min(text.size(), max_bytes);
+  while (size > 0 && size < text.size() && continues(size)) {
+    --size;
+  }
+  return std::string(text.substr(0, size));
 }
 
 }  // namespace signet::sds

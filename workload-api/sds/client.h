@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace envoy::config::core::v3 {
 class Node;
@@ -18,5 +19,9 @@ struct Client {
 
 /// ReadClient never fails: metadata of odd types say nothing.
 Client ReadClient(const envoy::config::core::v3::Node& node);
+
+/// CutText shortens a client's UTF-8 text to at most so many bytes and splits no character: half of
+/// one would make a message that nobody can parse.
+std::string CutText(std::string_view text, std::size_t max_bytes);
 
 }  // namespace signet::sds

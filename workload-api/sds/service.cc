@@ -159,7 +159,7 @@ class FetchWriter final : public agent_rpc::StreamWriter {
     const Subscription::Next next = subscription_.Advance(secrets, "fetch");
     if (!next.missing.empty()) {
       const auto& [name, reason] = next.missing.front();
-      call_->Finish({Code::kNotFound, name.substr(0, spiffe::kMaxIdBytes) + ": " + reason.message +
+      call_->Finish({Code::kNotFound, CutText(name, spiffe::kMaxIdBytes) + ": " + reason.message +
                                           "; the caller could ask for " + secrets.Menu()});
       return;
     }

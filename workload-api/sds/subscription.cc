@@ -8,9 +8,20 @@ namespace {
 
 constexpr std::string_view kAll = "*";
 constexpr std::size_t kMaxUnanswered = 4;
+constexpr std::size_t kMaxHeld = 1024;             // secrets that a client says it has
+constexpr std::size_t kMaxHeldBytes = 128 * 1024;  // their names and versions together
 
 bool Contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// FewEnough: a request may be long, and what it says is held must not stay so.
+bool FewEnough(const std::map<std::string, std::string>& have) {
+  std::size_t bytes = 0;
+  for (const auto& [name, version] : have) {
+    bytes += name.size() + version.size();
+  }
+  return have.size() <= kMaxHeld && bytes <= kMaxHeldBytes;
 }
 
 }  // namespace
@@ -21,7 +32,10 @@ Result<bool> Subscription::Take(const Ask& ask) {
                            " alone");
   }
   const bool first = std::exchange(first_, false);
-  const bool stale = !first && !newest_nonce_.empty() && ask.nonce != newest_nonce_;
+  // Without a nonce it was made before its client had seen an answer. It is newer than all that
+  // came before it, so what it names counts.
+  const bool stale =
+      !first && !newest_nonce_.empty() && !ask.nonce.empty() && ask.nonce != newest_nonce_;
   Acknowledge(ask);
   if (variant_ == Variant::kSotw && stale) {
     return false;
@@ -63,7 +77,9 @@ bool Subscription::TakeWorld(const Ask& ask) {
   WantAll(!ever_named_ || wanted.contains(std::string(kAll)));
   bool due = all_ && !all_before;
   for (auto it = names_.begin(); it != names_.end();) {
-    it = it->second.named && !wanted.contains(it->first) ? names_.erase(it) : std::next(it);
+    const bool dropped = it->second.named && !wanted.contains(it->first);
+    it->second.named = it->second.named && !dropped;  // one of all, where all are wanted
+    it = dropped && !all_ ? names_.erase(it) : std::next(it);
   }
   for (const std::string& name : wanted) {
     due = Want(name, /*anew=*/false) || due;
@@ -76,12 +92,15 @@ bool Subscription::TakeDelta(const Ask& ask, bool first) {
   if (Contains(ask.names, kAll) || (first && ask.names.empty())) {
     WantAll(true);
     due = true;
+    if (first) {
+      Hold(ask.have);
+    }
   }
   if (Contains(ask.unsubscribe, kAll)) {
     WantAll(false);
   }
   for (const std::string& name : ask.unsubscribe) {
-    names_.erase(name);
+    due = Drop(name) || due;
   }
   for (const std::string& name : ask.names) {
     due = Want(name, /*anew=*/true) || due;
@@ -94,16 +113,46 @@ bool Subscription::TakeDelta(const Ask& ask, bool first) {
   return due;
 }
 
+/// Hold notes what a client that wants all has from before a reconnect, so that it is sent what is
+/// new and told what is gone. One that names too much is sent all.
+void Subscription::Hold(const std::map<std::string, std::string>& have) {
+  if (!FewEnough(have)) {
+    return;
+  }
+  for (const auto& [name, version] : have) {
+    if (name != kAll) {
+      names_.try_emplace(name, State{.named = false, .due = false, .sent = version});
+    }
+  }
+}
+
+/// Drop ends what was asked for by name (delta). Where all are wanted too, the client cannot know
+/// whether the secret is among them, and is told.
+bool Subscription::Drop(const std::string& name) {
+  const auto found = names_.find(name);
+  if (found == names_.end()) {
+    return false;
+  }
+  if (!all_) {
+    names_.erase(found);
+    return false;
+  }
+  found->second.named = false;
+  found->second.due = true;
+  return true;
+}
+
 /// Want adds a name; `anew` also has one answered again that was wanted before.
 bool Subscription::Want(const std::string& name, bool anew) {
   if (name == kAll) {
     return false;
   }
   const auto [found, added] = names_.try_emplace(name);
-  if (!added && (anew || !found->second.named)) {
+  const bool again = !added && (anew || !found->second.named);
+  if (again) {
     found->second = State{};
   }
-  return added || anew;
+  return added || again;
 }
 
 void Subscription::WantAll(bool all) {

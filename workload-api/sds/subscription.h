@@ -22,7 +22,8 @@ inline constexpr std::size_t kMaxNamesBytes = 8 * 1024;  ///< of one stream, all
 /// - a name that is asked for anew is answered even if the client has it;
 /// - a name that cannot be served now stays wanted;
 /// - SotW: a request with another nonce than the newest is stale, except the first of a stream,
-///   which may carry one of before a reconnect. Delta: what a request (un)subscribes always counts.
+///   which may carry one of before a reconnect, and those without any. Delta: what a request
+///   (un)subscribes always counts.
 class Subscription {
  public:
   explicit Subscription(Variant variant) : variant_(variant) {}
@@ -72,7 +73,9 @@ class Subscription {
   void Acknowledge(const Ask& ask);
   bool TakeWorld(const Ask& ask);
   bool TakeDelta(const Ask& ask, bool first);
+  void Hold(const std::map<std::string, std::string>& have);
   bool Want(const std::string& name, bool anew);
+  bool Drop(const std::string& name);
   void WantAll(bool all);
   Status CheckBounds() const;
   void FollowAll(SecretSource& source, Next& next);

@@ -26,7 +26,7 @@ Ask ReadCommon(const Request& request) {
   }
   // A refusal is known by its detail alone: versions say nothing of it.
   if (request.has_error_detail()) {
-    ask.refusal = request.error_detail().message().substr(0, kMaxRefusalBytes);
+    ask.refusal = CutText(request.error_detail().message(), kMaxRefusalBytes);
   }
   return ask;
 }

@@ -220,9 +220,11 @@ def run(report, build, folder):
     except peers.Missing as why:
         report.skip("Envoy", why)
         return
-    cases = {"accepts all secrets, and they are shown": secrets_shown, "refuses for the ID": refused_for_its_id,
-             "ticket keys from SDS": ticket_keys, "ROOTCA as a plain CA file": plain_context,
-             "refuses a secret": refused_by_envoy}
+    cases = {"SDS-04, SDS-31, SDS-35, SDS-36, SDS-50: Envoy accepts all secrets, and they are shown": secrets_shown,
+             "Envoy refuses for the ID": refused_for_its_id,
+             "SDS-39: Envoy takes ticket keys from SDS": ticket_keys,
+             "SDS-37, SDS-38: Envoy takes ROOTCA as a plain CA file": plain_context,
+             "SDS-05, SDS-06, SDS-07: Envoy refuses a secret": refused_by_envoy}
     with ExitStack() as stack:
         try:
             world = World(stack, build, folder, envoy)
@@ -231,6 +233,6 @@ def run(report, build, folder):
             return
         for name, case in cases.items():
             try:
-                report.ok(f"Envoy: {name}", case(world))
+                report.ok(name, case(world))
             except (Failed, tls.Refused) as why:
-                report.fail(f"Envoy: {name}", why)
+                report.fail(name, why)

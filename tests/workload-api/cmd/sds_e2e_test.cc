@@ -131,7 +131,7 @@ int Health(const std::string& socket, const std::string& service) {
       .status();
 }
 
-TEST_CASE("state of the world over a socket: served, an entry appears, the last one goes") {
+TEST_CASE("SDS-18, SDS-41: state of the world over a socket: an entry appears, the last one goes") {
   World world;
   world.Start();
   SotwStream stream(world.house.socket_path());
@@ -148,7 +148,7 @@ TEST_CASE("state of the world over a socket: served, an entry appears, the last 
   CHECK(stream.End().error_code() == grpc::StatusCode::PERMISSION_DENIED);
 }
 
-TEST_CASE("after the agent has restarted, a client with an old nonce is answered") {
+TEST_CASE("SDS-10: after the agent has restarted, a client with an old nonce is answered") {
   World world;
   world.Start();
   std::string nonce;
@@ -167,7 +167,7 @@ TEST_CASE("after the agent has restarted, a client with an old nonce is answered
   CHECK(again.last.nonce() != nonce);
 }
 
-TEST_CASE("a refusal is listed, and health tells it of SDS alone") {
+TEST_CASE("SDS-07: a refusal is listed, and health tells it of SDS alone") {
   World world;
   world.Start();
   const std::string socket = world.house.socket_path();
@@ -188,7 +188,7 @@ TEST_CASE("a refusal is listed, and health tells it of SDS alone") {
   CHECK(listed.streams(0).secrets(0).refusal() == "key does not match");
 }
 
-TEST_CASE("delta over a socket: subscribed, unknown, unsubscribed, reconnected with versions") {
+TEST_CASE("SDS-20, SDS-21, SDS-22, SDS-23: delta over a socket, and reconnected with versions") {
   World world;
   world.Start();
   std::string version;
@@ -232,7 +232,7 @@ TEST_CASE("delta over a socket: subscribed, unknown, unsubscribed, reconnected w
   (void)stream->Finish();
 }
 
-TEST_CASE("bad input ends the stream that sent it and nothing else") {
+TEST_CASE("SDS-30, SDS-32: bad input ends the stream that sent it and nothing else") {
   World world;
   world.Start();
   Names many;
@@ -254,7 +254,7 @@ TEST_CASE("bad input ends the stream that sent it and nothing else") {
   REQUIRE_ERROR(world.Fetch({"nobody"}), Code::kNotFound, "could ask for default");
 }
 
-TEST_CASE("an agent told to disable_sds_api has no such service") {
+TEST_CASE("SDS-48: an agent told to disable_sds_api has no such service") {
   World world;
   world.house.adjust_agent = [](agent_cmd::AgentConfig& config) { config.disable_sds_api = true; };
   auto agent = world.house.StartAgent(world.token);

@@ -23,7 +23,7 @@ Value Text(const std::string& text) {
   return value;
 }
 
-TEST_CASE("node metadata choose the validator as a bool or as its text") {
+TEST_CASE("SDS-38: node metadata choose the validator as a bool or as its text") {
   Value yes;
   yes.set_bool_value(true);
   Value no;
@@ -38,7 +38,7 @@ TEST_CASE("node metadata choose the validator as a bool or as its text") {
   }
 }
 
-TEST_CASE("node metadata of odd types say nothing and break nothing") {
+TEST_CASE("SDS-46: node metadata of odd types say nothing and break nothing") {
   Value number;
   number.set_number_value(1);
   Value null;
@@ -53,7 +53,7 @@ TEST_CASE("node metadata of odd types say nothing and break nothing") {
   CHECK(ReadClient(Node()).disable_spiffe_validation == std::nullopt);
 }
 
-TEST_CASE("an Envoy before 1.18 is known by its structured version alone") {
+TEST_CASE("SDS-38: an Envoy before 1.18 is known by its structured version alone") {
   struct Case {
     std::uint32_t major, minor;
     bool before;
@@ -74,10 +74,15 @@ TEST_CASE("an Envoy before 1.18 is known by its structured version alone") {
   CHECK_FALSE(ReadClient(empty).before_spiffe_validator);
 }
 
-TEST_CASE("a node's id is kept for people, cut") {
+TEST_CASE("SDS-47: a node's id is kept for people, cut, and never inside a character") {
   Node node;
   node.set_id(std::string(1000, 'a'));
   CHECK(ReadClient(node).node_id.size() == 256);
+  node.set_id(std::string(255, 'a') + "\u20ac");
+  CHECK(ReadClient(node).node_id == std::string(255, 'a'));
+  CHECK(CutText("\u20ac", 3) == "\u20ac");
+  CHECK(CutText("\u20ac", 2).empty());
+  CHECK(CutText("", 2).empty());
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace {
 
 using Kind = SecretName::Kind;
 
-TEST_CASE("a secret's name says what is meant") {
+TEST_CASE("SDS-34: a secret's name says what is meant") {
   struct Case {
     std::string text;
     Kind kind;
@@ -47,7 +47,7 @@ TEST_CASE("a secret's name says what is meant") {
   }
 }
 
-TEST_CASE("names can be chosen, as Istio's operators do") {
+TEST_CASE("SDS-34: names can be chosen, as Istio's operators do") {
   const Options istio{.default_bundle_name = "null", .default_all_bundles_name = "ROOTCA"};
   CHECK(ParseSecretName("ROOTCA", istio).kind == Kind::kAllBundles);
   CHECK(ParseSecretName("null", istio).kind == Kind::kOwnBundle);

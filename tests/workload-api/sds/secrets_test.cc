@@ -74,7 +74,9 @@ std::string PlainCa(const Envelope& secret) {
   return secret.validation_context().trusted_ca().inline_bytes();
 }
 
-TEST_CASE("SVIDs go out under every name that means them, as PEM: the chain and a PKCS#8 key") {
+TEST_CASE(
+    "SDS-34, SDS-35: SVIDs go out under every name that means them, as PEM: the chain and its "
+    "key") {
   World world;
   const auto& web = world.holdings.identities[0]->svid;
   const auto& api = world.holdings.identities[1]->svid;
@@ -92,7 +94,8 @@ TEST_CASE("SVIDs go out under every name that means them, as PEM: the chain and 
   }
 }
 
-TEST_CASE("a chain with an intermediate is one PEM block for each certificate, leaf first") {
+TEST_CASE(
+    "SDS-35: a chain with an intermediate is one PEM block for each certificate, leaf first") {
   World world;
   svids::WorkloadSvid svid{
       .chain = OwnCa().der(), .key = Secret(Bytes{1}), .times = {}, .authority_id = ""};
@@ -104,7 +107,8 @@ TEST_CASE("a chain with an intermediate is one PEM block for each certificate, l
         Pem(OwnCa().der()) + Pem(OtherCa().der()));
 }
 
-TEST_CASE("bundles go to Envoy's SPIFFE validator, a store for each trust domain in order") {
+TEST_CASE(
+    "SDS-36: bundles go to Envoy's SPIFFE validator, a store for each trust domain in order") {
   World world;
   const SPIFFECertValidatorConfig all = Validator(world.Find("ALL"));
   REQUIRE(all.trust_domains_size() == 2);
@@ -122,7 +126,9 @@ TEST_CASE("bundles go to Envoy's SPIFFE validator, a store for each trust domain
   CHECK(other.trust_domains(0).name() == "other.org");
 }
 
-TEST_CASE("a plain context comes by tls-only, by metadata, by configuration, and for old Envoys") {
+TEST_CASE(
+    "SDS-38: a plain context comes by tls-only, by metadata, by configuration, and for old "
+    "Envoys") {
   World world;
   CHECK(PlainCa(world.Find("tls-only:ROOTCA")) == Pem(OwnCa().der()));
   CHECK(PlainCa(world.Find("tls-only:spiffe://other.org")) == Pem(OtherCa().der()));
@@ -137,7 +143,8 @@ TEST_CASE("a plain context comes by tls-only, by metadata, by configuration, and
   Validator(world.Find("ROOTCA"));
 }
 
-TEST_CASE("without the validator the roots of several trust domains never share a context") {
+TEST_CASE(
+    "FED-07, SDS-37: without the validator the roots of several trust domains share no context") {
   World world;
   world.client.disable_spiffe_validation = true;
   REQUIRE_ERROR(world.Try("ALL"), Code::kFailedPrecondition, "forge");
@@ -148,20 +155,20 @@ TEST_CASE("without the validator the roots of several trust domains never share 
   CHECK(PlainCa(world.Find("ALL")) == Pem(OwnCa().der()));
 }
 
-TEST_CASE("ROOTCA means all for Istio where the operator says so") {
+TEST_CASE("SDS-49: ROOTCA means all for Istio where the operator says so") {
   World world;
   world.options.rootca_includes_federated = true;
   CHECK(Validator(world.Find("ROOTCA")).trust_domains_size() == 2);
 }
 
-TEST_CASE("an empty bundle is left out, since Envoy would refuse all of them for it") {
+TEST_CASE("SDS-36: an empty bundle is left out, since Envoy would refuse all of them for it") {
   World world;
   world.holdings.bundles[Td("other.org")] = std::make_shared<const Bytes>();
   CHECK(Validator(world.Find("ALL")).trust_domains_size() == 1);
   REQUIRE_ERROR(world.Try("spiffe://other.org"), Code::kNotFound, "no bundle");
 }
 
-TEST_CASE("what the caller may not have, or what means nothing, says why") {
+TEST_CASE("SDS-18, SDS-40: what the caller may not have, or what means nothing, says why") {
   World world;
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"spiffe://example.org/db", "no such identity"},
@@ -181,7 +188,7 @@ TEST_CASE("what the caller may not have, or what means nothing, says why") {
   REQUIRE_ERROR(world.Try("ticket-keys"), Code::kNotFound, "no identity");
 }
 
-TEST_CASE("file-root:system is the configured file") {
+TEST_CASE("SDS-49: file-root:system is the configured file") {
   signet::test::TempDir dir;
   std::ofstream(dir.File("roots.pem")) << Pem(OtherCa().der());
   World world;
@@ -194,7 +201,7 @@ TEST_CASE("file-root:system is the configured file") {
   CHECK(PlainCa(secret) == Pem(OtherCa().der()));
 }
 
-TEST_CASE("ticket keys are 80 bytes, and others once an identity or a root is another") {
+TEST_CASE("SDS-39: ticket keys are 80 bytes, and others once an identity or a root is another") {
   World world;
   const auto first = [&] {
     const Envelope secret = world.Find("ticket-keys");
@@ -213,7 +220,7 @@ TEST_CASE("ticket keys are 80 bytes, and others once an identity or a root is an
   CHECK(first() != other_roots);
 }
 
-TEST_CASE("a version is that of the content: the same again, another for other content") {
+TEST_CASE("SDS-15: a version is that of the content: the same again, another for other content") {
   World world;
   const auto version = [&](const std::string& name) {
     const auto found = world.Try(name);
@@ -228,7 +235,8 @@ TEST_CASE("a version is that of the content: the same again, another for other c
   CHECK(version("ROOTCA") != before);
 }
 
-TEST_CASE("who asks for all gets IDs, and the log can tell what a caller could ask for") {
+TEST_CASE(
+    "SDS-25, SDS-26: who asks for all gets IDs, and the log can tell what a caller could ask for") {
   World world;
   world.holdings.identities.push_back(MakeIdentity("/web"));
   CHECK(world.Make().Names() ==
@@ -249,7 +257,7 @@ Ask Recorded(const std::string& name) {
   return *std::move(ask);
 }
 
-TEST_CASE("an Istio proxy's recorded requests get what its TLS contexts wait for") {
+TEST_CASE("SDS-49: an Istio proxy's recorded requests get what its TLS contexts wait for") {
   signet::test::TempDir dir;
   const std::string roots = dir.path() + "/roots.pem";
   std::ofstream(roots) << Pem(OtherCa().der());

@@ -35,7 +35,7 @@ TEST_CASE("ticket keys are 80 bytes, the same for a scope and others for another
   CHECK(web[0].substr(0, 16) != web[0].substr(32, 16));
 }
 
-TEST_CASE("each hour another key seals, and that of the hour before still opens") {
+TEST_CASE("SDS-39: each hour another key seals, and that of the hour before still opens") {
   World world;
   const auto first = world.Of();
   CHECK(world.keys.NextChange() == hours(1));

@@ -44,7 +44,7 @@ TEST_CASE("a delta request arrives whole") {
   CHECK_FALSE(ask->client);
 }
 
-TEST_CASE("an empty error detail is a refusal too") {
+TEST_CASE("SDS-05: an empty error detail is a refusal too") {
   DiscoveryRequest request;
   request.mutable_error_detail();
   const auto ask = ParseAsk(Variant::kSotw, request.SerializeAsString());
@@ -52,12 +52,36 @@ TEST_CASE("an empty error detail is a refusal too") {
   CHECK(ask->refusal == "");
 }
 
-TEST_CASE("what is no request is INVALID_ARGUMENT") {
+TEST_CASE("SDS-31: an answer and each secret in it say their type") {
+  const Answer answer{.items = {{"a", MakeResource("1")}, {"b", MakeResource("2")}}, .nonce = "n"};
+  DiscoveryResponse response;
+  REQUIRE(response.ParseFromString(*WriteAnswer(Variant::kSotw, answer)));
+  CHECK(response.type_url() == kSecretType);
+  CHECK(response.nonce() == "n");
+  REQUIRE(response.resources_size() == 2);
+  for (const auto& any : response.resources()) {
+    CHECK(any.type_url() == kSecretType);
+  }
+  CHECK(response.resources(1).value() == "2");
+}
+
+TEST_CASE("SDS-47: a refusal is cut before a character and not inside one") {
+  DiscoveryRequest request;
+  for (int before = 508; before <= 512; ++before) {
+    request.mutable_error_detail()->set_message(std::string(before, 'x') + "\u20ac\u20ac");
+    const auto ask = ParseAsk(Variant::kSotw, request.SerializeAsString());
+    REQUIRE_OK(ask);
+    const std::string want = std::string(before, 'x') + (before <= 509 ? "\u20ac" : "");
+    CHECK(*ask->refusal == want);
+  }
+}
+
+TEST_CASE("SDS-33: what is no request is INVALID_ARGUMENT") {
   REQUIRE_ERROR(ParseAsk(Variant::kSotw, "\xff\xff"), Code::kInvalidArgument, "does not parse");
   REQUIRE_ERROR(ParseAsk(Variant::kDelta, "\xff\xff"), Code::kInvalidArgument, "does not parse");
 }
 
-TEST_CASE("the version of one secret is its own, that of several depends on each") {
+TEST_CASE("SDS-15: the version of one secret is its own, that of several depends on each") {
   const auto version = [](const Answer& answer) {
     DiscoveryResponse response;
     REQUIRE(response.ParseFromString(*WriteAnswer(Variant::kSotw, answer)));
@@ -71,7 +95,7 @@ TEST_CASE("the version of one secret is its own, that of several depends on each
   CHECK(version(two) == version(two));
 }
 
-TEST_CASE("a delta answer has versions, content and what is gone") {
+TEST_CASE("SDS-20, SDS-31: a delta answer has versions, content and what is gone") {
   const Answer answer{.items = {{"a", MakeResource("1")}}, .removed = {"b"}, .nonce = "n"};
   DeltaDiscoveryResponse response;
   REQUIRE(response.ParseFromString(*WriteAnswer(Variant::kDelta, answer)));
