@@ -129,6 +129,8 @@ def rotated_under_load(judged, client, seconds, figures):
     end = time.monotonic() + seconds
     with Load(judged.server, client) as load:
         while rotations.leaf_rotations < ROTATIONS or rotations.ca_rotations < ROTATIONS or load.requests < REQUESTS:
+            if load.broken:
+                raise load.broken
             if time.monotonic() > end:
                 raise Failed(f"too slow: {rotations.leaf_rotations} leaf and {rotations.ca_rotations} CA rotations, "
                              f"{load.requests} requests of which {load.failed} failed {load.reasons}")

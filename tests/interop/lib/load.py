@@ -5,10 +5,12 @@ import subprocess
 import threading
 import time
 
-from lib import tls
+from lib import process, tls
 from lib.process import Failed
 
 SECONDS_LEFT = 0.5
+SECONDS_TO_RENEW = 30  # what a busy machine may take for the next SVID; the agent has it within one
+SECONDS_TO_END = 60  # a visit's steps have bounds of their own, of ten seconds each
 
 
 class Client:
@@ -18,7 +20,7 @@ class Client:
         self.deployment, self.workload = deployment, workload
         self.material = tls.fetch(deployment, workload, f"client-{workload.name}")
         self.current = self._read()
-        self.thread = threading.Thread(target=self._renew)
+        self.thread = threading.Thread(target=self._renew, daemon=True)
         self.watch = None
 
     def _renew(self):
@@ -33,8 +35,9 @@ class Client:
     @property
     def context(self):
         """Of an SVID that has not ended. On a machine that is too busy to fetch the next in time, it is waited for."""
-        while time.time() > self.current[1] - SECONDS_LEFT:
-            time.sleep(0.05)
+        agent = self.deployment.agent
+        process.wait_until(lambda: time.time() <= self.current[1] - SECONDS_LEFT, SECONDS_TO_RENEW,
+                           lambda: f"no new SVID of {self.workload.id} for {SECONDS_TO_RENEW} s: {agent.tail()}", agent)
         return self.current[0]
 
     def __enter__(self):
@@ -46,23 +49,30 @@ class Client:
         return self
 
     def __exit__(self, *_):
-        self.watch.terminate()
-        self.thread.join()
+        self.watch.kill()  # it has nothing to put in order
         self.watch.wait()
+        self.thread.join(SECONDS_TO_END)
 
 
 class Load:
-    """Threads that ask one server again and again, each for a connection of its own, and count."""
+    """Threads that ask one server again and again, each for a connection of its own, and count.
+
+    What is no failure of the server's ends the thread that met it and is kept in `broken`: there is nothing to count any more.
+    """
 
     def __init__(self, server, client, threads=2, pause=0.04):
         self.server, self.client, self.pause = server, client, pause
         self.requests = self.failed = self.reopened = 0
         self.reasons = []
+        self.broken = None
         self.lock, self.ending = threading.Lock(), threading.Event()
-        self.threads = [threading.Thread(target=self._run, args=(self._fresh,)) for _ in range(threads)]
+        self.threads = [self._thread(self._fresh) for _ in range(threads)]
         if server.keep_alive:
             self.kept = None
-            self.threads.append(threading.Thread(target=self._run, args=(self._kept_alive,)))
+            self.threads.append(self._thread(self._kept_alive))
+
+    def _thread(self, ask):
+        return threading.Thread(target=self._run, args=(ask,), daemon=True)
 
     def _run(self, ask):
         while not self.ending.is_set():
@@ -71,6 +81,9 @@ class Load:
                 ask()
             except (tls.Refused, OSError, http.client.HTTPException) as error:
                 why = f"{ask.__name__.strip('_')}: {error!r}"
+            except Failed as error:
+                self.broken = error
+                return
             with self.lock:
                 self.requests += 1
                 if why:
@@ -110,10 +123,13 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.ending.set()
+        end = time.monotonic() + SECONDS_TO_END
         for thread in self.threads:
-            thread.join()
+            thread.join(max(0, end - time.monotonic()))
+        if kind is None and any(thread.is_alive() for thread in self.threads):
+            raise Failed(f"a request is not done {SECONDS_TO_END} s after the load's end")
         if self.server.keep_alive and self.kept is not None:
             self.kept.close()
 
@@ -134,10 +150,9 @@ class Rotations:
         marker = f"r{len(self.times)}.{self.server.site.name}.test"
         start = time.monotonic()
         self.server.site.deployment.update(self.server.site.identity, dns=(marker,))
-        while marker.encode() not in (self.see() or b""):
-            if time.monotonic() > start + 20:
-                raise Failed(f"a certificate is not served 20 s after the change at the authority (the {len(self.times)}th)")
-            time.sleep(0.01)
+        process.wait_until(lambda: marker.encode() in (self.see() or b""), 20,
+                           f"a certificate is not served 20 s after the change at the authority (the {len(self.times)}th)",
+                           self.server.site.deployment.agent, interval=0.01)
         self.times.append(time.monotonic() - start)
         while time.monotonic() < start + pause:
             self.see()

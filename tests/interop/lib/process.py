@@ -69,7 +69,7 @@ class Process:
         self.stop()
 
 
-def wait_until(condition, timeout, complaint, process=None):
+def wait_until(condition, timeout, complaint, process=None, interval=0.05):
     end = time.monotonic() + timeout
     while True:
         result = condition()
@@ -79,7 +79,7 @@ def wait_until(condition, timeout, complaint, process=None):
             raise Failed(f"{process.name}: ended with code {process.popen.returncode}: {process.tail()}")
         if time.monotonic() > end:
             raise Failed(complaint() if callable(complaint) else complaint)
-        time.sleep(0.05)
+        time.sleep(interval)
 
 
 def run(command, timeout=30, **options):

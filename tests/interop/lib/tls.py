@@ -40,10 +40,13 @@ def fetch(deployment, workload, name):
 
 
 def try_fetch(deployment, workload, folder):
-    done = subprocess.run([str(deployment.program(deployment.agent_binary)), "api", "fetch", "x509", "-socketPath",
-                           str(deployment.agent_socket), "-write", str(folder)], stdin=subprocess.DEVNULL,
-                          capture_output=True, check=False, timeout=20, **workload.popen_options())
-    return done.returncode == 0
+    command = [deployment.program(deployment.agent_binary), "api", "fetch", "x509", "-socketPath", deployment.agent_socket,
+               "-write", folder]
+    try:
+        process.run(command, timeout=20, **workload.popen_options())
+        return True
+    except Failed:
+        return False
 
 
 def http_get(tls, bodies=(BODY,)):
