@@ -114,7 +114,9 @@ void AddReload(const std::string& reload, std::vector<Option>& out) {
   text("unit", "systemd: the unit to reload.");
   text("verb", "systemd: reload (default), reload-or-restart or restart.");
   text("socket", "haproxy, redis, mariadb: Unix socket; redis, caddy: also host:port.");
-  text("program", "systemd, mariadb, rabbitmq: the client, if it is not where Debian has it.");
+  text("program",
+       "systemd, mariadb, rabbitmq: the client, if it is not where Debian has it. For rabbitmq an "
+       "erl_call is called as such.");
   text("certificate", "haproxy: the certificate's name in \"show ssl cert\".");
   text("ca_file", "haproxy: the CA file's name in \"show ssl ca-file\".");
   text("data_dir", "postgresql: its data directory.");

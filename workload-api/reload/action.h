@@ -38,7 +38,7 @@ struct ActionSpec {
   std::string verb = {};               ///< systemd: reload (default), reload-or-restart, restart
   std::string socket = {};   ///< haproxy, redis, mariadb: Unix socket; redis, caddy also host:port
   std::string program = {};  ///< systemd, mariadb, rabbitmq: the client, if it is not where Debian
-                             ///< has it
+                             ///< has it; rabbitmq: rabbitmqctl, or what is called erl_call
   std::string certificate = {};  ///< haproxy: name in `show ssl cert`; default: the path of `file`
   std::string ca_file =
       {};  ///< haproxy: name in `show ssl ca-file`; default: the path of the target's CA file

@@ -45,6 +45,27 @@ bool AllIn(std::string_view text, std::string_view extra) {
   });
 }
 
+std::vector<std::string> Rabbitmqctl(const std::string& program, const std::string& node) {
+  std::vector<std::string> argv = {program, "--quiet"};
+  if (!node.empty()) {
+    argv.insert(argv.end(), {"--node", node});
+  }
+  argv.insert(argv.end(), {"eval", "ssl:clear_pem_cache()."});
+  return argv;
+}
+
+// Erlang's own client in C. Unlike rabbitmqctl it starts no Erlang, and has to be told the name and
+// whether it is a long one. The node names it (-R), so that two at once are not taken for one.
+std::vector<std::string> ErlCall(const std::string& program, const std::string& node) {
+  const bool long_name = node.find('.', std::min(node.find('@'), node.size())) != std::string::npos;
+  return {program,
+          "-R",
+          long_name ? "-name" : "-sname",
+          Or(node, "rabbit"),
+          "-a",
+          "ssl clear_pem_cache []"};
+}
+
 }  // namespace
 
 MadeAction MakeExecAction(const ActionSpec& spec) {
@@ -84,17 +105,16 @@ MadeAction MakeMariadbAction(const ActionSpec& spec) {
 }
 
 MadeAction MakeRabbitmqAction(const ActionSpec& spec) {
-  Program program{.argv = {Or(spec.program, "/usr/sbin/rabbitmqctl"), "--quiet"},
-                  .home = "/var/lib/rabbitmq"};  // where Debian keeps the node's cookie
-  if (!spec.node.empty()) {
-    if (spec.node.starts_with('-') || spec.node.size() > 255 || !AllIn(spec.node, "@._-")) {
-      return InvalidArgument("\"" + spec.node.substr(0, 255) + "\" is no name of a RabbitMQ node");
-    }
-    program.argv.insert(program.argv.end(), {"--node", spec.node});
+  if (spec.node.starts_with('-') || spec.node.size() > 255 || !AllIn(spec.node, "@._-")) {
+    return InvalidArgument("\"" + spec.node.substr(0, 255) + "\" is no name of a RabbitMQ node");
   }
-  program.argv.insert(program.argv.end(), {"eval", "ssl:clear_pem_cache()."});
+  const std::string path = Or(spec.program, "/usr/sbin/rabbitmqctl");
+  const std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
+  std::vector<std::string> argv =
+      name == "erl_call" ? ErlCall(path, spec.node) : Rabbitmqctl(path, spec.node);
   return Make(
-      std::move(program), "clearing of RabbitMQ's certificate cache",
+      {.argv = std::move(argv), .home = "/var/lib/rabbitmq"},  // where Debian keeps the cookie
+      "clearing of RabbitMQ's certificate cache by " + std::string(name),
       [](const std::string& printed) -> Status {
         if (printed != "ok") {
           return FailedPrecondition("RabbitMQ did not clear its certificate cache: " + printed);

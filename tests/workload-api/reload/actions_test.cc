@@ -24,8 +24,9 @@ Status Run(const ActionSpec& spec, const Action::Files& files = {}, Duration tim
 }
 
 // A client program that writes down its words and then does as told.
-std::string FakeProgram(const test::TempDir& dir, const std::string& then) {
-  const std::string path = dir.File("client");
+std::string FakeProgram(const test::TempDir& dir, const std::string& then,
+                        const std::string& name = "client") {
+  const std::string path = dir.File(name);
   WriteWholeFile(
       path, "#!/bin/sh\nfor w; do echo \"$w\" >> " + dir.File("words") + "; done\n" + then + "\n");
   REQUIRE(chmod(path.c_str(), 0755) == 0);
@@ -100,7 +101,7 @@ TEST_CASE("Every kind says what it does") {
       {{.kind = "mariadb"}, "FLUSH SSL in MariaDB"},
       {{.kind = "caddy", .socket = "localhost:2019"},
        "load of Caddy's configuration at localhost:2019"},
-      {{.kind = "rabbitmq"}, "clearing of RabbitMQ's certificate cache"},
+      {{.kind = "rabbitmq"}, "clearing of RabbitMQ's certificate cache by rabbitmqctl"},
   };
   std::vector<std::string_view> kinds;
   for (const auto& [spec, description] : cases) {
@@ -134,6 +135,22 @@ TEST_CASE("The fixed programs get exactly these words") {
   spec.program = FakeProgram(dir, "echo ok");
   REQUIRE_OK(Run(spec));
   CHECK(test::ReadWholeFile(dir.File("words")) == c.words);
+}
+
+TEST_CASE("rabbitmq: erl_call is told in its own words, with the kind of name that the node has") {
+  const auto [node, words] = GENERATE(
+      std::pair<std::string, std::string>{"", "-sname\nrabbit"},
+      std::pair<std::string, std::string>{"rabbit@host", "-sname\nrabbit@host"},
+      std::pair<std::string, std::string>{"a.b@host", "-sname\na.b@host"},
+      std::pair<std::string, std::string>{"rabbit@a.example.org", "-name\nrabbit@a.example.org"});
+  const test::TempDir dir;
+  ActionSpec spec{
+      .kind = "rabbitmq", .program = FakeProgram(dir, "printf ok", "erl_call"), .node = node};
+  REQUIRE_OK(Run(spec));
+  CHECK(test::ReadWholeFile(dir.File("words")) ==
+        "-R\n" + words + "\n-a\nssl clear_pem_cache []\n");
+  spec.program = FakeProgram(dir, "printf '{badrpc,nodedown}'", "erl_call");
+  REQUIRE_ERROR(Run(spec), Code::kFailedPrecondition, "{badrpc,nodedown}");
 }
 
 TEST_CASE("A program's refusal is told in its own words") {
