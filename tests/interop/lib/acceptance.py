@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from lib import acceptance_rows as rows
-from lib import tls
+from lib import network, tls
 from lib.acceptance_rows import Judged
 from lib.delivery import PairWatch
 from lib.deployment import Deployment
@@ -179,8 +179,21 @@ def programs(report, adaptors):
     return found
 
 
+def with_kernel_settings(report, found):
+    """Those of these servers that can be judged, in a network with the settings that some of them want."""
+    wanting = [adaptor for adaptor, _ in found if adaptor.kernel_settings]
+    try:
+        if wanting:
+            network.leave(wanting)
+        return found
+    except OSError as why:
+        for adaptor in wanting:
+            report.skip(f"acceptance of {adaptor.name}", f"its settings of the kernel cannot be made: {why}")
+        return [(adaptor, program) for adaptor, program in found if adaptor not in wanting]
+
+
 def run(report, build, folder, adaptors):
-    found = programs(report, adaptors)
+    found = with_kernel_settings(report, programs(report, adaptors))
     if not found:
         return
     scores = Scores(report)

@@ -20,14 +20,18 @@ class Answer(BaseHTTPRequestHandler):
         pass
 
 
+class Listener(ThreadingHTTPServer):
+    request_queue_size = 128  # of its own accord 5
+
+
 class Backend:
     def __init__(self):
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.server = Listener(("127.0.0.1", 0), Answer)
         self.server.daemon_threads = True
         self.address = f"127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def stop(self):
+    def close(self):
         self.server.shutdown()
         self.server.server_close()
 

@@ -5,6 +5,7 @@ from lib.servers.envoy import Envoy
 from lib.servers.envoy_files import EnvoyFiles
 from lib.servers.ghostunnel import Ghostunnel
 from lib.servers.haproxy import HAProxy, HAProxyByAgent
+from lib.servers.mariadb import MariaDB
 from lib.servers.nats import NATS
 from lib.servers.nginx import Nginx
 from lib.servers.postgresql import PostgreSQL
@@ -24,6 +25,7 @@ BY_NAME = {server.name: server for server in (
     Stunnel,
     Caddy,
     RabbitMQ,
+    MariaDB,
     Ghostunnel,
     EnvoyFiles,
     HAProxyByAgent,

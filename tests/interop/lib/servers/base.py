@@ -24,7 +24,8 @@ A variant of a server is a class of its own, with a name and a uid, that names t
 
 uids: nginx 65310, haproxy 65311, envoy 65312, postgresql 65313, apache 65314, redis 65315, nats 65316, rabbitmq 65317,
 caddy 65318, stunnel 65319, ghostunnel 65320, envoy-files 65321, haproxy-runtime 65322, haproxy-agent 65323, examples/go
-65331, examples/python 65332, examples/java 65333, a C++ example 65334. Their folders belong to that uid; programs of the machine run as they are.
+65331, examples/python 65332, examples/java 65333, a C++ example 65334,
+mariadb 65341. Their folders belong to that uid; programs of the machine run as they are.
 """
 import os
 import re
@@ -78,6 +79,7 @@ class Server:
     limited = {}  # {row: with which limit it passes}
     before_tls = None
     bodies = (tls.BODY,)  # what an HTTP server may answer to whom it lets in
+    kernel_settings = None  # a file of the example, for sysctl; it holds in a network that the run makes for itself
 
     def __init__(self, site, program):
         self.site, self.program = site, program
@@ -165,8 +167,8 @@ class Server:
     def paths(self):
         return [(f"/run/signet/{self.example}", self.site.files)]
 
-    def run(self, command):
-        self.process = Process(self.site.name, command, self.site.folder, **self.site.identity.popen_options())
+    def run(self, command, **options):
+        self.process = Process(self.site.name, command, self.site.folder, **self.site.identity.popen_options(), **options)
 
     def wait_ready(self):
         process.wait_until(self.served_certificate, self.seconds_to_start,

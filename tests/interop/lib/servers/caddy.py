@@ -15,6 +15,7 @@ class Caddy(Server):
     name, uid, program_name = "caddy", 65318, "caddy"
     keep_alive = False  # connections outlive reloads and their client's certificate, and are refused from then on
     limited = {9: "lets nobody in while the agent is away"}
+    kernel_settings = "sysctl.conf"
     backend = None
 
     @classmethod
@@ -54,4 +55,4 @@ class Caddy(Server):
     def stop(self):
         super().stop()
         if self.backend is not None:
-            self.backend.stop()
+            self.backend.close()

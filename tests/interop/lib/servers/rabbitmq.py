@@ -1,17 +1,22 @@
 """RabbitMQ on examples/rabbitmq: split files, a cleared certificate cache, and users by the URI of their certificates."""
+import contextlib
 import json
 import os
 import secrets
 import shutil
+import socket
 import struct
+from pathlib import Path
 
 from lib import process, tls
+from lib.forger import Authority
+from lib.peers import Missing
 from lib.process import Process
 from lib.sample import EXAMPLES, sample
 from lib.servers.base import Server
 from lib.wire import read_exactly
 
-BIN = "/usr/lib/rabbitmq/bin"  # those of /usr/sbin run for root and the user rabbitmq alone
+BIN = Path("/usr/lib/rabbitmq/bin")  # those of /usr/sbin run for root and the user rabbitmq alone
 CONNECTION, START, START_OK, TUNE, TUNE_OK, OPEN, OPEN_OK, CLOSE = 10, 10, 11, 30, 31, 40, 41, 50
 METHOD, END_OF_FRAME = 1, 0xCE
 LARGEST_FRAME = 131072
@@ -22,6 +27,12 @@ class RabbitMQ(Server):
     address = "127.0.0.1:5671"
     seconds_to_start = 90
     epmd = None
+
+    @classmethod
+    def find(cls):
+        if not shutil.which("erl_call"):
+            raise Missing("no erl_call here (Debian's package erlang-base)")
+        return super().find()
 
     @classmethod
     def version(cls, program):
@@ -39,17 +50,18 @@ class RabbitMQ(Server):
             "ERL_EPMD_ADDRESS": "127.0.0.1", "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 -start_epmd false",
             "RUNNING_UNDER_SYSTEMD": "true"}  # the script becomes the server, which ends by SIGTERM
 
-    def script(self, name):
-        """Runs a program of RabbitMQ for this node; the agent runs it without any environment."""
-        path = self.site.folder / name
+    def script(self, program):
+        """Runs a program for this node; the agent runs it without any environment."""
+        path = self.site.folder / program.name
         exports = "".join(f"export {key}='{value}'\n" for key, value in self.environment.items())
-        path.write_text(f'#!/bin/sh\n{exports}exec {BIN}/{name} "$@"\n')
+        path.write_text(f'#!/bin/sh\n{exports}exec {program} "$@"\n')
         path.chmod(0o755)
         return path
 
     def changes(self):
-        control = {"kind": "rabbitmq", "node": self.node, "program": str(self.script("rabbitmqctl"))}
-        return [('"owner": "rabbitmq"', f'"owner": "{self.uid}"'), ('{"kind": "rabbitmq"', json.dumps(control)[:-1])]
+        erl_call = Path("/usr/bin/erl_call")
+        return [('"owner": "rabbitmq"', f'"owner": "{self.uid}"'),
+                (f'"program": "{erl_call}"', f'"program": "{self.script(erl_call)}", "node": "{self.node}"')]
 
     def start(self):
         cookie = self.site.folder / ".erlang.cookie"
@@ -66,7 +78,7 @@ class RabbitMQ(Server):
         self.sample("rabbitmq.conf", [("/etc/rabbitmq/definitions.json", definitions)])
         self.epmd = Process("epmd", ["epmd", "-port", self.environment["ERL_EPMD_PORT"], "-address", "127.0.0.1"],
                             self.site.folder, **self.site.identity.popen_options())
-        self.run([self.script("rabbitmq-server")])
+        self.run([self.script(BIN / "rabbitmq-server")])
 
     def stop(self):
         super().stop()
@@ -75,6 +87,22 @@ class RabbitMQ(Server):
 
     def talk(self, connection):
         return talk(connection)
+
+    def more(self):
+        return {"a removed root lets nobody in, while a connection of before is open": self.root_removed_while_connected}
+
+    def root_removed_while_connected(self, judged):
+        """Erlang keeps the roots that an open connection began with, and gives them to others unless it is told."""
+        client = judged.foreign("kept", judged.site.friends[1])
+        with contextlib.ExitStack() as kept:
+            judged.set_other_root(judged.site.other)
+            process.wait_until(lambda: judged.served(client), 20, "not let in")
+            plain = kept.enter_context(socket.create_connection(("127.0.0.1", self.site.port), timeout=10))
+            talk(kept.enter_context(client.context().wrap_socket(plain)))
+            judged.set_other_root(Authority(judged.site.deployment.folder / "kept-again", judged.site.other_domain))
+            process.wait_until(lambda: not judged.served(client), 20, "let in by the root that was removed")
+        judged.must_serve(1)
+        return "refused"
 
 
 def talk(connection):
