@@ -123,6 +123,15 @@ class Deployment:
                 process.run(["install", "-m", "755", binary, copy])
         return copy
 
+    def tree(self, folder, name):
+        """The same for a folder."""
+        copy = self.folder / name
+        with self.copying:
+            if not copy.exists():
+                process.run(["cp", "-rL", folder, copy])
+                process.run(["chmod", "-R", "a+rX", copy])
+        return copy
+
     def __enter__(self):
         try:
             self.start()

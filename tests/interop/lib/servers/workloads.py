@@ -60,4 +60,8 @@ class GoServer(Workload):
     name, uid, language = "go", examples.Go.uid, examples.Go
 
 
-ALL = [GoServer]
+class PythonServer(Workload):
+    name, uid, language = "python", examples.Python.uid, examples.Python
+
+
+ALL = [GoServer, PythonServer]
