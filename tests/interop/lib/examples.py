@@ -21,7 +21,7 @@ class Go:
 
 class Python:
     """examples/python."""
-    name, uid = "python", 65322
+    name, uid = "python", 65332
     find = staticmethod(peers.python_example)
 
     @staticmethod
