@@ -78,6 +78,7 @@ def main():
         asker.count()
         if asker.requests == options.requests or ended.wait(options.interval):
             break
+    asker.connection.close()
     say(f"stats: requests={asker.requests} failed={asker.failed}")
     return workload.EXIT_FAILED if asker.failed else 0
 

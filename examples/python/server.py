@@ -69,7 +69,7 @@ class Server(ThreadingMixIn, TCPServer):
             self.open.discard(request)
 
     def handle_error(self, request, client_address):
-        say(f"{client_address[0]}: {sys.exc_info()[1]}")
+        say(f"{client_address[0]} broke off: {sys.exc_info()[1]}")
 
     def stop(self):
         """Who waits for a request reads the end; who answers one finishes. server_close() waits for both."""
