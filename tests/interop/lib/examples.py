@@ -4,10 +4,12 @@ import re
 from lib import peers
 from lib.peers import EXAMPLES
 
+JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx128m"]  # they live for seconds
+
 
 class Go:
     """examples/go."""
-    name, uid = "go", 65331
+    name, uid = "go", 65330
     find = staticmethod(peers.go_example)
 
     @staticmethod
@@ -21,7 +23,7 @@ class Go:
 
 class Python:
     """examples/python."""
-    name, uid = "python", 65332
+    name, uid = "python", 65331
     find = staticmethod(peers.python_example)
 
     @staticmethod
@@ -32,6 +34,21 @@ class Python:
     def command(deployment, found, role):
         packages, programs = deployment.tree(found, "python-packages"), deployment.tree(EXAMPLES / "python", "python-example")
         return [f"PYTHONPATH={packages}", peers.MACHINES_PYTHON, "-B", programs / f"{role}.py"]
+
+
+class Java:
+    """examples/java."""
+    name, uid = "java", 65332
+    find = staticmethod(peers.java_example)
+
+    @staticmethod
+    def version(_):
+        return "java-spiffe-" + pinned("java/pom.xml", r"<java-spiffe.version>(\S+)</")
+
+    @staticmethod
+    def command(deployment, found, role):
+        jars = deployment.tree(found, "java-jars")
+        return [*JAVA, "-cp", f"{jars}/*", f"org.example.workload.{role.capitalize()}"]
 
 
 def pinned(file, pattern):

@@ -71,6 +71,24 @@ def go_example():
     return _go_programs("go-example", EXAMPLES / "go", ["./..."], "the Go example")
 
 
+def java_example():
+    """The folder with examples/java and all that it needs, in jars."""
+    if not shutil.which("mvn") or not shutil.which("java"):
+        raise Missing("no Maven and Java here (apt-get install maven openjdk-17-jdk-headless)")
+    source = EXAMPLES / "java"
+    files = [source / "pom.xml", *sorted((source / "src").rglob("*.java"))]
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()[:16]
+    target = cache_folder() / f"java-example-{digest}"
+    if not target.exists():
+        print("building the Java example, once", flush=True)
+        fresh = target.with_suffix(f".{os.getpid()}")
+        shutil.copytree(source, fresh)
+        _attempt(["mvn", "-q", "-B", "package"], cwd=fresh)
+        shutil.copy(fresh / "target/workload.jar", fresh / "target/lib")
+        fresh.replace(target)
+    return target / "target/lib"
+
+
 def _python_environment(name, interpreter, what, wanted):
     """The folder of a virtual environment that has what pip was asked for."""
     target = cache_folder() / name

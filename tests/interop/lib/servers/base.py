@@ -23,9 +23,8 @@ that passes with a limit that `limited` names.
 A variant of a server is a class of its own, with a name and a uid, that names the other's `example`.
 
 uids: nginx 65310, haproxy 65311, envoy 65312, postgresql 65313, apache 65314, redis 65315, nats 65316, rabbitmq 65317,
-caddy 65318, stunnel 65319, ghostunnel 65320, envoy-files 65321, haproxy-runtime 65322, haproxy-agent 65323, examples/go
-65331, examples/python 65332, examples/java 65333, a C++ example 65334,
-mariadb 65341. Their folders belong to that uid; programs of the machine run as they are.
+caddy 65318, stunnel 65319, ghostunnel 65320, envoy-files 65321, haproxy-runtime 65322, haproxy-agent 65323, go 65330,
+python 65331, java 65332, C++ 65333, mariadb 65341. Their folders belong to that uid; programs of the machine run as they are.
 """
 import os
 import re

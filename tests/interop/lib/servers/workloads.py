@@ -64,4 +64,8 @@ class PythonServer(Workload):
     name, uid, language = "python", examples.Python.uid, examples.Python
 
 
-ALL = [GoServer, PythonServer]
+class JavaServer(Workload):
+    name, uid, language = "java", examples.Java.uid, examples.Java
+
+
+ALL = [GoServer, PythonServer, JavaServer]
