@@ -63,12 +63,15 @@ const Bytes* FindBundle(const Snapshot& snapshot, const spiffe::TrustDomain& tru
   return found == snapshot.bundles.end() ? nullptr : found->second.get();
 }
 
+/// AddFederated leaves out a trust domain without X.509 authorities: nobody of it is trusted either
+/// way, and libraries drop a whole message for a list of certificates that is empty (WL-16).
 template <class Map>
 void AddFederated(Map& map, const Snapshot& snapshot,
                   const std::set<spiffe::TrustDomain>& federated) {
   for (const spiffe::TrustDomain& trust_domain : federated) {
     const Bytes* const bundle = FindBundle(snapshot, trust_domain);
-    if (bundle != nullptr && trust_domain != snapshot.trust_domain) {
+    const bool usable = bundle != nullptr && !bundle->empty();
+    if (usable && trust_domain != snapshot.trust_domain) {
       map[trust_domain.id()] = AsText(*bundle);
     }
   }

@@ -97,7 +97,8 @@ TEST_CASE("deleting a bundle that entries federate with follows its mode") {
   }
 }
 
-TEST_CASE("appending to the own bundle is a union, and the sequence tells of real changes") {
+TEST_CASE(
+    "BUN-02: appending to the own bundle is a union, and the sequence tells of real changes") {
   ServiceWorld world;
   const service::BundleInput more{.x509_authorities = {test::TestCa("example.org").der()}};
   CHECK(world.bundles.AppendOwn(more).value()->bundle.sequence == 1);

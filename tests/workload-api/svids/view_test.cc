@@ -86,6 +86,16 @@ TEST_CASE(
   CHECK(bundles.bundles().at("spiffe://example.org") == "root1root2");
 }
 
+TEST_CASE("WL-16: a federated trust domain without X.509 authorities is left out, not empty") {
+  World world;
+  world.cache.SetBundle({.trust_domain = Td("other.org")});
+  const View view = world.Of({Uid(1000), {"unix", "path:/bin/api"}});
+  CHECK(Parse(view).federated_bundles().empty());
+  X509BundlesResponse bundles;
+  REQUIRE(bundles.ParseFromString(*view.bundles));
+  CHECK(bundles.bundles_size() == 1);
+}
+
 TEST_CASE("WL-20, WL-23: a workload without identity is denied, also of bundles") {
   World world;
   const View view = world.Of({Uid(3000), {"unix", "path:/bin/api"}});
