@@ -119,7 +119,14 @@ class SecretDiscovery::StreamHandler final : public rpc::CallHandler {
       stream_->WriteAgain();
     }
   }
-  void OnHalfClose() override { call_->Finish({}); }
+  void OnHalfClose() override {
+    if (!begun_) {
+      call_->Finish({});
+      return;
+    }
+    session_->Close();
+    stream_->WriteAgain();
+  }
   void OnWritable() override {
     if (session_->Unblock()) {
       stream_->WriteAgain();

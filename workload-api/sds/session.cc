@@ -66,6 +66,14 @@ void Session::Write(const svids::Update& state) {
   if (!next.empty()) {
     call_->Write(WriteAnswer(variant_, next.answer));
   }
+  if (closing_) {
+    call_->Finish({});
+  }
+}
+
+void Session::Close() {
+  const std::lock_guard lock(mutex_);
+  closing_ = true;
 }
 
 bool Session::Unblock() {

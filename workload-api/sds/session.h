@@ -33,6 +33,10 @@ class Session final : public agent_rpc::StreamWriter {
   void Attested(const attestor::AttestedWorkload& workload) override;
   void Write(const svids::Update& state) override;
 
+  /// Close has the next Write end the stream, after the answer that is due: the client has nothing
+  /// more to say.
+  void Close();
+
   /// Unblock tells whether an answer waits for the client to have read the last; it is told once.
   bool Unblock();
 
@@ -60,6 +64,7 @@ class Session final : public agent_rpc::StreamWriter {
   std::string workload_;
   Subscription subscription_;
   bool blocked_ = false;
+  bool closing_ = false;
   int missing_logged_ = 0;
 };
 

@@ -52,6 +52,42 @@ TEST_CASE("SDS-47: what a client says reaches operators whole, or cut at a chara
   CHECK(world.List(0).streams(0).secrets(0).refusal() == std::string(511, 'x'));
 }
 
+TEST_CASE("SDS-45: who asks and closes its side at once has its answer, and then a good end") {
+  for (const char* name : {"default", "nobody"}) {
+    World world;
+    const auto call = world.Open(kStream);
+    world.Send(call, Request({name, "ROOTCA"}));
+    world.HandlerOf(call).OnHalfClose();
+    CHECK(call->WaitFinished().code == Code::kOk);
+    CHECK(call->WaitMessages(1).size() == 1);
+  }
+  World world;
+  const auto unknown = world.Open(kStream);
+  world.Send(unknown, Request({"nobody"}));
+  world.HandlerOf(unknown).OnHalfClose();
+  CHECK(unknown->WaitFinished().code == Code::kOk);
+  const auto silent = world.Open(kDelta);
+  world.HandlerOf(silent).OnHalfClose();
+  CHECK(silent->WaitFinished().code == Code::kOk);
+}
+
+TEST_CASE("SDS-45: who reads slowly has its last answer before the end") {
+  World world({.attest_threads = 1});
+  const auto call = world.Subscribe({"default"});
+  const auto other = world.Subscribe({"default"});
+  call->unread = 1;
+  world.Send(call, Request({"default", "ROOTCA"}, Response(call->WaitMessages(1)[0]).nonce()));
+  world.HandlerOf(call).OnHalfClose();
+  // One thread, in order: when the other has its answer this one was looked at.
+  world.Send(other, Request({"default", "ALL"}, Response(other->WaitMessages(1)[0]).nonce()));
+  REQUIRE(other->WaitMessages(2).size() == 2);
+  CHECK_FALSE(call->over());
+  call->unread = 0;
+  world.HandlerOf(call).OnWritable();
+  CHECK(call->WaitFinished().code == Code::kOk);
+  CHECK(NamesIn(call->WaitMessages(2).at(1)) == Names{"ROOTCA"});
+}
+
 TEST_CASE("SDS-40: nobody is served the secret of another by its name") {
   World world;
   const auto call = world.Open(kDelta);
