@@ -230,15 +230,43 @@ Status ReadNamesAndValidity(der::Reader& tbs, Certificate& out) {
   return {};
 }
 
+/// CheckSpki looks at what is the same for keys of all types. Programs that read more strictly than
+/// OpenSSL refuse a certificate for it, and what came with it.
+Status CheckSpki(const der::Element& spki) {
+  der::Reader fields(spki.content);
+  SIGNET_TRY_ASSIGN(der::Reader algorithm, fields.Enter(der::kSequence));
+  SIGNET_TRY(ReadOid(algorithm));
+  if (!algorithm.AtEnd()) {
+    SIGNET_TRY_ASSIGN(const der::Element parameters, algorithm.Next());
+    const bool null = parameters.tag == der::kNull && parameters.content.empty();
+    if (!null && parameters.tag != der::kOid && parameters.tag != der::kSequence) {
+      return InvalidArgument("public key: parameters of an unknown kind");
+    }
+  }
+  SIGNET_TRY(algorithm.Finish());
+  SIGNET_TRY_ASSIGN(const der::Element bits, fields.Expect(der::kBitString));
+  SIGNET_TRY(der::ReadBitString(bits.content).Context("public key"));
+  return fields.Finish();
+}
+
+Status SkipUniqueId(der::Reader& tbs, std::uint8_t tag) {
+  SIGNET_TRY_ASSIGN(const auto id, tbs.Optional(tag));
+  if (id) {
+    SIGNET_TRY(der::ReadBitString(id->content).Context("unique identifier"));
+  }
+  return {};
+}
+
 /// ReadTbs gives the signature algorithm as the signed part spells it.
 Result<ByteView> ReadTbs(der::Reader tbs, Certificate& out) {
   SIGNET_TRY(ReadVersionAndSerial(tbs, out));
   SIGNET_TRY_ASSIGN(const der::Element algorithm, tbs.Expect(der::kSequence));
   SIGNET_TRY(ReadNamesAndValidity(tbs, out));
   SIGNET_TRY_ASSIGN(const der::Element spki, tbs.Expect(der::kSequence));
+  SIGNET_TRY(CheckSpki(spki));
   out.spki = ToBytes(spki.whole);
-  SIGNET_TRY(tbs.Optional(kIssuerUniqueId));
-  SIGNET_TRY(tbs.Optional(kSubjectUniqueId));
+  SIGNET_TRY(SkipUniqueId(tbs, kIssuerUniqueId));
+  SIGNET_TRY(SkipUniqueId(tbs, kSubjectUniqueId));
   SIGNET_TRY_ASSIGN(const auto wrapped, tbs.Optional(kExtensions));
   SIGNET_TRY(tbs.Finish());
   if (wrapped) {

@@ -38,7 +38,10 @@ bool IsPrintableAscii(ByteView text) {
 Status CheckAttribute(der::Reader& attributes) {
   SIGNET_TRY_ASSIGN(der::Reader attribute, attributes.Enter(der::kSequence));
   SIGNET_TRY(ReadOid(attribute));
-  SIGNET_TRY(attribute.Next());
+  SIGNET_TRY_ASSIGN(const der::Element value, attribute.Next());
+  if (value.tag == der::kBitString) {
+    SIGNET_TRY(der::ReadBitString(value.content));
+  }
   return attribute.Finish();
 }
 
