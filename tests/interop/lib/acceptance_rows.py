@@ -36,7 +36,7 @@ class Judged:
         return refusal(lambda: self.visit(client, session, version))
 
     def refused_without_certificate(self):
-        return refusal(lambda: self.server.visit(nobody(self.frontend.roots)))
+        return refusal(lambda: self.server.visit(tls.nobody(self.frontend.roots)))
 
     def foreign(self, name, spiffe_id, more_extensions=""):
         """A client of the other trust domain's authority, whatever ID it claims."""
@@ -62,13 +62,6 @@ def good_id(judged):
 def wrong_id(judged):
     judged.refused_without_certificate()
     return judged.refused(judged.stranger)
-
-
-def nobody(roots):
-    """A client without a certificate."""
-    context = ssl.create_default_context(cafile=roots)
-    context.check_hostname = False
-    return context
 
 
 def other_trust_domain(judged):
@@ -137,7 +130,7 @@ def rotated_under_load(judged, client, seconds, figures):
             rotations.turn(SECONDS_BETWEEN_ROTATIONS)
     figures.update(requests=load.requests, failed=load.failed, leaf_rotations=rotations.leaf_rotations,
                    ca_rotations=rotations.ca_rotations, p99_rotation_ms=rotations.milliseconds(0.99))
-    refusal(lambda: judged.server.visit(nobody(client.material.roots)))
+    refusal(lambda: judged.server.visit(tls.nobody(client.material.roots)))
     if load.failed:
         raise Failed(f"{load.failed} of {load.requests} requests failed: {load.reasons}")
     return (f"{load.requests} requests, 0 failed, {load.reopened} idle connections opened again; {len(rotations.times)} "

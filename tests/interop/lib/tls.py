@@ -30,6 +30,13 @@ class Material:
         return context
 
 
+def nobody(roots):
+    """A client without a certificate."""
+    context = ssl.create_default_context(cafile=roots)
+    context.check_hostname = False
+    return context
+
+
 def fetch(deployment, workload, name):
     """The SVID of a workload as the agent's CLI writes it."""
     folder = deployment.folder / name

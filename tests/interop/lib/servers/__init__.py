@@ -4,7 +4,7 @@ from lib.servers.caddy import Caddy
 from lib.servers.envoy import Envoy
 from lib.servers.envoy_files import EnvoyFiles
 from lib.servers.ghostunnel import Ghostunnel
-from lib.servers.haproxy import HAProxy, HAProxyByAgent
+from lib.servers.haproxy import HAProxy, HAProxyByAgent, HAProxyRuntime
 from lib.servers.mariadb import MariaDB
 from lib.servers.nats import NATS
 from lib.servers.nginx import Nginx
@@ -29,6 +29,7 @@ BY_NAME = {server.name: server for server in (
     Ghostunnel,
     EnvoyFiles,
     HAProxyByAgent,
+    HAProxyRuntime,
     *WORKLOADS,
 )}
 # Judged in every check. The others only when they are named: all at once are too much for two cores.

@@ -69,6 +69,7 @@ class Server:
     name = uid = None
     example = None  # folder of examples/, if it is another than the name
     program_name = None  # as in $PATH
+    delivery_file = "delivery.json"
     seconds_to_start = 30
     address = "127.0.0.1:8443"  # as the example has it
     keep_alive = False
@@ -149,7 +150,7 @@ class Server:
         self.delivery.start()
 
     def delivery_config(self):
-        return sample(f"{self.example}/delivery.json", [
+        return sample(f"{self.example}/{self.delivery_file}", [
             *self.paths(), (self.address, f"127.0.0.1:{self.site.port}"), *self.changes()])
 
     def sample(self, file, changes):
