@@ -159,3 +159,29 @@ TEST_CASE("PKCS#8 that is cut, padded, of a refused type or of two keys is refus
   std::copy(other_spki.end() - 65, other_spki.end(), mixed.end() - 65);
   REQUIRE_ERROR(load(mixed), Code::kInvalidArgument, "");
 }
+
+TEST_CASE("WL-15: a key is written as openssl writes PKCS#8, and not read in its other forms") {
+  // openssl pkcs8 -topk8 -nocrypt, openssl ec, openssl pkcs8 -topk8 -v2 aes-128-cbc: the same key.
+  const std::string point =
+      "034200048e5d10694517a31b78841f945e162a71f4edb654073b44fd0dd74e7581e4472277bc6d19e31d933e5413"
+      "29f6d809cc0fc63797aaa6bf364bd0d58f3df1fde2ce";
+  const std::string number = "0420bf0a414761efec6fd06f51a656b79aded6283b56907a049c9ba3a2e6306f5850";
+  const std::string pkcs8 = "308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b020101" +
+                            number + "a144" + point;
+  const std::string sec1 = "3077020101" + number + "a00a06082a8648ce3d030107a144" + point;
+  const std::string encrypted =
+      "3081eb305606092a864886f70d01050d3049302806092a864886f70d01050c301b0408909b3437ef170656020101"
+      "300c06082a864886f70d02090500301d060960864801650304010204100e27b6ba99d0a6e8971216f27ca3a08004"
+      "8190e1b74574e9be3cc784c23083c38b47091a699a186ffad080b3bc5e400c5b936f45bcf84d39aea0d91c9e79a7"
+      "2ebf518277c9855a17ad2fe65c5594fb1d9534c7f31f5bb33f0e947548a62b39886dfae23e00a680699dadfd52ae"
+      "06015ece9e7e1dcbf98ddc2079446302f9240837dace1a0d54cdbca0b0082e1a663d175125c4f5660b48215e65da"
+      "4a4483b9d967b3a6";
+  const auto load = [](const std::string& hex) {
+    return PrivateKey::FromPkcs8(Secret(*HexDecode(hex)));
+  };
+  const auto key = load(pkcs8);
+  REQUIRE_OK(key);
+  CHECK(HexEncode((*key)->ToPkcs8()->RevealSecret()) == pkcs8);
+  REQUIRE_ERROR(load(sec1), Code::kInvalidArgument, "not one PKCS#8");
+  REQUIRE_ERROR(load(encrypted), Code::kInvalidArgument, "not one PKCS#8");
+}

@@ -65,6 +65,7 @@ TEST_CASE("An identity that does not hold is refused with its place and reason")
       {[&](auto& s) { s.key = Secret(own.Issue().pkcs8); }, "private key does not belong"},
       {[](auto& s) { s.key = Secret(ToBytes("no key")); }, "svids[0]"},
       {[](auto& s) { s.x509_svid.push_back(0); }, "svids[0]"},
+      {[](auto& s) { s.x509_svid = ToBytes("-----BEGIN CERTIFICATE-----\n"); }, "svids[0]"},
       {[](auto& s) { s.x509_svid.pop_back(); }, "svids[0]"},
       {[](auto& s) { s.bundle = ToBytes("no bundle"); }, "svids[0].bundle"},
       {[&](auto& s) { s.bundle = own.Issue().chain[0]; }, "svids[0].bundle"},
