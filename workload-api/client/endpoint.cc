@@ -103,6 +103,14 @@ Result<Endpoint> ParseTcp(std::string_view uri, std::string_view rest) {
   return endpoint;
 }
 
+/// HasScheme compares as RFC 3986 does, whatever the case.
+bool HasScheme(std::string_view uri, std::string_view scheme) {
+  const auto same = [](char want, char have) {
+    return want == (have >= 'A' && have <= 'Z' ? have - 'A' + 'a' : have);
+  };
+  return uri.size() >= scheme.size() && std::equal(scheme.begin(), scheme.end(), uri.begin(), same);
+}
+
 }  // namespace
 
 std::string Endpoint::ToString() const {
@@ -117,10 +125,10 @@ Result<Endpoint> ParseEndpoint(std::string_view uri) {
   if (uri.find_first_of("?#") != std::string_view::npos) {
     return Bad(uri, "query and fragment are not allowed");
   }
-  if (uri.starts_with("unix:")) {
+  if (HasScheme(uri, "unix:")) {
     return ParseUnix(uri, uri.substr(5));
   }
-  if (uri.starts_with("tcp:")) {
+  if (HasScheme(uri, "tcp:")) {
     return ParseTcp(uri, uri.substr(4));
   }
   return Bad(uri, "the scheme must be unix or tcp, e.g. unix:///run/signet/agent/api.sock");

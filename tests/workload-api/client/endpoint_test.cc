@@ -18,7 +18,9 @@ TEST_CASE("An endpoint is a unix path or a tcp IP and port, and comes back as it
       {"unix:///run/api.sock", "/run/api.sock", 0, "unix:///run/api.sock"},
       {"unix:/run/api.sock", "/run/api.sock", 0, "unix:///run/api.sock"},
       {"unix:///a%20b%25.sock", "/a b%.sock", 0, "unix:///a%20b%25.sock"},
+      {"UNIX:///run/Api.sock", "/run/Api.sock", 0, "unix:///run/Api.sock"},
       {"tcp://127.0.0.1:8000", "127.0.0.1", 8000, "tcp://127.0.0.1:8000"},
+      {"Tcp://127.0.0.1:1", "127.0.0.1", 1, "tcp://127.0.0.1:1"},
       {"tcp://[::1]:65535", "::1", 65535, "tcp://[::1]:65535"},
   };
   for (const Row& row : rows) {
@@ -38,7 +40,8 @@ TEST_CASE("EP-09, EP-10, EP-11: every other form of endpoint is refused with its
       {"", "scheme"},
       {"/tmp/s", "scheme"},
       {"http://127.0.0.1:80", "scheme"},
-      {"UNIX:///tmp/s", "scheme"},
+      {"unixx:///tmp/s", "scheme"},
+      {"uni", "scheme"},
       {"unix://foo", "authority"},
       {"unix://foo/bar", "authority"},
       {"unix:rel", "absolute"},
