@@ -54,8 +54,8 @@ class Mesh:
         self.deployment.register(self.identity, federates=(f"spiffe://{ALIAS}",))
         self.deployment.register(self.caller)
         self.envoy = self.deployment.program(envoy, "envoy-program")
-        self.inbound = stack.enter_context(self.sidecar(
-            "backend.yaml", self.identity, ("frontend", [f"{{prefix: \"spiffe://{domain}/\"}}" for domain in (TRUST_DOMAIN, ALIAS)])))
+        callers = [f"{{prefix: \"spiffe://{domain}/\"}}" for domain in (TRUST_DOMAIN, ALIAS)]
+        self.inbound = stack.enter_context(self.sidecar("backend.yaml", self.identity, ("frontend", callers)))
         self.port = self.inbound.ports["8443"]
         self.outbound = stack.enter_context(self.outbound_to(self.identity.id))
 

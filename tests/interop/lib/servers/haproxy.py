@@ -62,7 +62,8 @@ class HAProxyRuntime(HAProxy):
         program = os.environ.get("SIGNET_HAPROXY") or super().find()
         version = cls.version(program)
         if tuple(int(part) for part in version.split(".") if part.isdigit()) < cls.oldest:
-            raise Missing(f"{program} is HAProxy {version}; from 3.2.8 on CAs can be replaced at runtime. $SIGNET_HAPROXY can name one")
+            raise Missing(f"{program} is HAProxy {version}, and CAs can be replaced at runtime from 3.2.8 on; "
+                          "$SIGNET_HAPROXY can name one")
         return program
 
     def changes(self):
