@@ -14,6 +14,7 @@ signet_packages() {
     tests) echo openssl nghttp2-client python3-cryptography python3-h2 python3-protobuf python3-yaml procps ;;
     interop) echo python3-venv ;;
     servers) echo nginx haproxy nats-server redis-server postgresql-15 caddy ;;
+    more_servers) echo apache2 stunnel4 rabbitmq-server mariadb-server ;; # judged only when they are named
     java) echo maven openjdk-17-jdk-headless ;; # not needed by default; for tests/interop/run workloads-java
     fuzz) echo clang-14 libclang-rt-14-dev llvm-14 ;;
     lint) echo shellcheck ;;

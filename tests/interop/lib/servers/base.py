@@ -90,7 +90,7 @@ class Server:
     def find(cls):
         found = shutil.which(cls.program_name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
         if not found:
-            raise Missing(f"no {cls.program_name} here (scripts/setup.sh, group interop)")
+            raise Missing(f"no {cls.program_name} here (scripts/setup.sh, groups servers and more_servers)")
         return found
 
     @classmethod
