@@ -18,6 +18,20 @@ Stream* StreamOf(nghttp2_session* session, std::int32_t id) {
 
 std::string_view Text(const std::uint8_t* data, std::size_t size) { return AsText({data, size}); }
 
+bool Ends(const nghttp2_frame& frame) { return (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0; }
+
+/// WellFormed judges what a whole HEADERS or DATA frame adds to its fields and bytes.
+bool WellFormed(RequestRules& rules, const nghttp2_frame& frame) {
+  return (frame.hd.type != NGHTTP2_HEADERS || rules.HeadersEnd(Ends(frame))) &&
+         (!Ends(frame) || rules.RequestEnd());
+}
+
+/// RefuseMalformed ends a stream as RFC 9113 §8.1.1 asks. OnFrameSent counts it against the peer,
+/// and nghttp2 drops the frames that still come.
+void RefuseMalformed(nghttp2_session* session, std::int32_t id) {
+  nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
+}
+
 // nghttp2's NGHTTP2_FRAMEBUF_CHUNKLEN: pad length, frame header, largest payload. Should another
 // version ask for another size, sessions get buffers of their own again.
 constexpr std::size_t kFrameBuffer = 1 + 9 + 16384;
@@ -75,6 +89,8 @@ const nghttp2_option* Http2Callbacks::Options() {
     nghttp2_option* made = nullptr;
     SIGNET_CHECK(nghttp2_option_new(&made) == 0, "out of memory");
     nghttp2_option_set_no_auto_window_update(made, 1);
+    // RequestRules judges in nghttp2's place, which knows no other way to let `:authority` pass.
+    nghttp2_option_set_no_http_messaging(made, 1);
     nghttp2_option_set_max_outbound_ack(made, 128);
     // Our answers repeat three short fields; 4 kB of table a connection would stay empty.
     nghttp2_option_set_max_deflate_dynamic_table_size(made, 256);
@@ -99,7 +115,14 @@ int Http2Callbacks::OnHeader(nghttp2_session* session, const nghttp2_frame* fram
                              const std::uint8_t* value, std::size_t value_size, std::uint8_t,
                              void* user) {
   Stream* stream = StreamOf(session, frame->hd.stream_id);
-  if (stream != nullptr && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+  if (stream == nullptr) {
+    return 0;
+  }
+  if (!stream->state.rules.Field(Text(name, name_size), Text(value, value_size))) {
+    RefuseMalformed(session, frame->hd.stream_id);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // no callback for the rest of the block
+  }
+  if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
     stream->state.head.Add(Text(name, name_size), Text(value, value_size),
                            Connection(user).service_.limits.max_header_bytes);
   }
@@ -120,10 +143,14 @@ int Http2Callbacks::OnFrame(nghttp2_session* session, const nghttp2_frame* frame
   if (stream == nullptr) {
     return 0;
   }
+  if (!WellFormed(stream->state.rules, *frame)) {
+    RefuseMalformed(session, frame->hd.stream_id);
+    return 0;
+  }
   if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
     connection.StartCall(*stream);
   }
-  if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+  if (Ends(*frame)) {
     connection.OnRequestEnd(*stream);
   }
   return 0;
@@ -134,9 +161,15 @@ int Http2Callbacks::OnDataChunk(nghttp2_session* session, std::uint8_t, std::int
   // The connection's window is always given back: one call that is not read must not stop the
   // others.
   nghttp2_session_consume_connection(session, size);
-  if (Stream* stream = StreamOf(session, id)) {
-    Connection(user).OnData(*stream, Text(data, size));
+  Stream* stream = StreamOf(session, id);
+  if (stream == nullptr) {
+    return 0;
   }
+  if (!stream->state.rules.Data(size)) {
+    RefuseMalformed(session, id);
+    return 0;
+  }
+  Connection(user).OnData(*stream, Text(data, size));
   return 0;
 }
 
@@ -159,8 +192,7 @@ int Http2Callbacks::OnFrameSent(nghttp2_session* session, const nghttp2_frame* f
   }
   connection.guard_.Earned();
   Stream* stream = StreamOf(session, frame->hd.stream_id);
-  const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-  if (ends && stream != nullptr && !stream->state.request_ended) {
+  if (Ends(*frame) && stream != nullptr && !stream->state.request_ended) {
     // The answer is complete before the request: tell the client to stop sending (RFC 9113 §8.1).
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
   }

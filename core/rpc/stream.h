@@ -9,6 +9,7 @@
 #include "core/rpc/limits.h"
 #include "core/rpc/loop.h"
 #include "core/rpc/request_head.h"
+#include "core/rpc/request_rules.h"
 
 namespace signet::rpc {
 
@@ -78,6 +79,7 @@ class Stream final : public Call,
   /// State that only the connection reads and writes.
   struct State {
     RequestHead head;
+    RequestRules rules;
     std::unique_ptr<CallHandler> handler;
     std::optional<MessageParser> parser;
     std::optional<MonoTime> partial_since;

@@ -13,6 +13,20 @@
 
 namespace signet::test {
 
+namespace {
+
+/// View lists the fields for nghttp2, which copies them.
+std::vector<nghttp2_nv> View(Headers& headers) {
+  std::vector<nghttp2_nv> list;
+  for (auto& [name, value] : headers) {
+    list.push_back({reinterpret_cast<std::uint8_t*>(name.data()),
+                    reinterpret_cast<std::uint8_t*>(value.data()), name.size(), value.size(), 0});
+  }
+  return list;
+}
+
+}  // namespace
+
 /// H2Hooks are nghttp2's callbacks.
 struct H2Hooks {
   static H2Client& Of(void* user) { return *static_cast<H2Client*>(user); }
@@ -196,18 +210,25 @@ std::int32_t H2Client::Start(const std::string& method, const Headers& extra) {
       headers.insert(at, {name, value});
     }
   }
-  std::vector<nghttp2_nv> list;
-  for (auto& [name, value] : headers) {
-    list.push_back({reinterpret_cast<std::uint8_t*>(name.data()),
-                    reinterpret_cast<std::uint8_t*>(value.data()), name.size(), value.size(), 0});
-  }
+  return Open(std::move(headers));
+}
+
+std::int32_t H2Client::Open(Headers headers, bool end) {
+  const std::vector<nghttp2_nv> list = View(headers);
   nghttp2_data_provider provider{};
   provider.read_callback = H2Hooks::Read;
-  const std::int32_t id =
-      nghttp2_submit_request(session_, nullptr, list.data(), list.size(), &provider, nullptr);
+  const std::int32_t id = nghttp2_submit_request(session_, nullptr, list.data(), list.size(),
+                                                 end ? nullptr : &provider, nullptr);
   replies_[id];
   WriteAll();
   return id;
+}
+
+void H2Client::SendHeaders(std::int32_t id, Headers headers, bool end) {
+  const std::vector<nghttp2_nv> list = View(headers);
+  nghttp2_submit_headers(session_, end ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE, id, nullptr,
+                         list.data(), list.size(), nullptr);
+  WriteAll();
 }
 
 void H2Client::Send(std::int32_t id, const std::string& bytes, bool end) {

@@ -60,6 +60,10 @@ class H2Client {
   /// Start opens a gRPC call; extra headers are added, a header of the same name is replaced, an
   /// empty value removes.
   std::int32_t Start(const std::string& method, const Headers& extra = {});
+  /// Open opens a stream with these fields as they are (but names in lower case); `end`: no body.
+  std::int32_t Open(Headers headers, bool end = false);
+  /// SendHeaders sends a second header block on a stream.
+  void SendHeaders(std::int32_t id, Headers headers, bool end);
   void Send(std::int32_t id, const std::string& bytes, bool end);
   void Reset(std::int32_t id, std::uint32_t error);
   /// HoldWindows: from now on answers are received but their windows are not given back.

@@ -70,6 +70,25 @@ TEST_CASE("TLS callers need no certificate, and calls of every size work") {
   client->Reset(id, 8);
 }
 
+TEST_CASE("over TLS too, :authority may be a path, empty or absent") {
+  TlsServer tls;
+  const auto client = H2Client::Tls(tls.port());
+  REQUIRE(client);
+  const Headers rest{{":method", "POST"},
+                     {":scheme", "https"},
+                     {":path", "/t/Echo"},
+                     {"content-type", "application/grpc"}};
+  for (const Headers& authority : {Headers{{":authority", "/run/signet/agent/api.sock"}},
+                                   Headers{{":authority", ""}}, Headers{}}) {
+    Headers head = authority;
+    head.insert(head.end(), rest.begin(), rest.end());
+    const std::int32_t id = client->Open(head);
+    client->Send(id, Framed("x"), true);
+    REQUIRE(client->UntilEnded(id));
+    CHECK(client->reply(id).grpc_status() == 0);
+  }
+}
+
 TEST_CASE("a client certificate is verified by us and travels with the call") {
   TlsServer tls;
   const TestCert agent = tls.ca.IssueSvid("spiffe://td/agent");
