@@ -197,13 +197,14 @@ TEST_CASE("connections and what they have sent are bounded") {
   Client fifth(house.path);
   CHECK(fifth.ReceiveAll().empty());
   CHECK(fifth.closed);
-  // One user may keep half of the 64 KiB, so there is no room for both of these.
+  // One user may keep half of the 64 KiB, so there is no room for both of these. Both go if they
+  // arrive piece by piece in turn.
   std::vector<pollfd> two;
   for (int i = 0; i < 2; ++i) {
     clients[i]->Send(std::string(20 * 1024, 'x'));
     two.push_back({clients[i]->fd(), POLLIN, 0});
   }
-  CHECK(::poll(two.data(), two.size(), 10'000) == 1);
+  CHECK(::poll(two.data(), two.size(), 10'000) >= 1);
   CHECK(clients[two[0].revents != 0 ? 0 : 1]->ReceiveAll().empty());
 }
 
