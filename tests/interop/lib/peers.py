@@ -14,6 +14,7 @@ H2SPEC = "github.com/summerwind/h2spec/cmd/h2spec"
 GHOSTUNNEL = "github.com/ghostunnel/ghostunnel"
 MACHINES_PYTHON = "/usr/bin/python3"
 BUILD_TIMEOUT = 900
+MAVEN_TIMEOUT = 60  # half of it with nothing in Maven's own cache
 
 
 class Missing(Exception):
@@ -26,10 +27,10 @@ def cache_folder():
     return Path(base)
 
 
-def _attempt(command, **options):
+def _attempt(command, timeout=BUILD_TIMEOUT, **options):
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=BUILD_TIMEOUT, text=True, check=False, **options)
+                              timeout=timeout, text=True, check=False, **options)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"{command[0]}: {error}") from None
     if done.returncode != 0:
@@ -83,7 +84,7 @@ def java_example():
         print("building the Java example, once", flush=True)
         fresh = target.with_suffix(f".{os.getpid()}")
         shutil.copytree(source, fresh)
-        _attempt(["mvn", "-q", "-B", "package"], cwd=fresh)
+        _attempt(["mvn", "-q", "-B", "package"], MAVEN_TIMEOUT, cwd=fresh)
         shutil.copy(fresh / "target/workload.jar", fresh / "target/lib")
         fresh.replace(target)
     return target / "target/lib"
