@@ -8,7 +8,6 @@ import struct
 import sys
 import threading
 import time
-from contextlib import contextmanager
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
@@ -56,8 +55,7 @@ class Identity:
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         connection = SSL.Connection(self._context(method), plain)
         set_state(connection)
-        with socket_errors():
-            connection.do_handshake()
+        patiently(connection.do_handshake)
         self.judge(connection)
         return TlsSocket(connection)
 
@@ -124,8 +122,8 @@ class TlsSocket:
         return io.BufferedReader(_Reader(self))
 
     def sendall(self, data):
-        with socket_errors():
-            self.tls.sendall(data)
+        while data:
+            data = data[patiently(self.tls.send, data):]
 
     def close(self):
         self.users -= 1
@@ -146,8 +144,7 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer):
         try:
-            with socket_errors():
-                return self.owner.tls.recv_into(buffer)
+            return patiently(self.owner.tls.recv_into, buffer)
         except EOFError:
             return 0
 
@@ -157,17 +154,22 @@ class _Reader(io.RawIOBase):
             self.owner.close()
 
 
-@contextmanager
-def socket_errors():
-    """pyOpenSSL's errors as those of sockets. Whoever hangs up without a close_notify has broken the connection."""
-    try:
-        yield
-    except SSL.ZeroReturnError:
-        raise EOFError from None
-    except (SSL.WantReadError, SSL.WantWriteError):
-        raise TimeoutError(f"silent for {IO_TIMEOUT} s") from None
-    except SSL.Error as error:
-        raise ConnectionError(f"TLS: {error}") from None
+def patiently(call, *arguments):
+    """A call of pyOpenSSL with the errors of sockets. A signal interrupts it, silence ends it.
+
+    Whoever hangs up without a close_notify has broken the connection.
+    """
+    end = time.monotonic() + IO_TIMEOUT
+    while True:
+        try:
+            return call(*arguments)
+        except (SSL.WantReadError, SSL.WantWriteError):
+            if time.monotonic() >= end:
+                raise TimeoutError(f"silent for {IO_TIMEOUT} s") from None
+        except SSL.ZeroReturnError:
+            raise EOFError from None
+        except SSL.Error as error:
+            raise ConnectionError(f"TLS: {error}") from None
 
 
 def flags(description):

@@ -60,7 +60,7 @@ public final class Client {
             ask();
         } catch (IOException error) {
             failed++;
-            Identity.say("FAILED " + error.getMessage());
+            Identity.say("FAILED " + error);
         }
     }
 
