@@ -25,8 +25,8 @@ class Listener(ThreadingHTTPServer):
 
 
 class Backend:
-    def __init__(self):
-        self.server = Listener(("127.0.0.1", 0), Answer)
+    def __init__(self, port=0):
+        self.server = Listener(("127.0.0.1", port), Answer)
         self.server.daemon_threads = True
         self.address = f"127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

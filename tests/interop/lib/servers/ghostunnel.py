@@ -85,7 +85,7 @@ class Frontend:
 
     def __init__(self, server, workload, peer_id):
         self.port = process.free_port()
-        command = server.command("frontend.service", [("127.0.0.1:8081", f"127.0.0.1:{self.port}"), (BACKEND, peer_id)])
+        command = server.command("frontend.service", [("127.0.0.1:8082", f"127.0.0.1:{self.port}"), (BACKEND, peer_id)])
         self.process = Process(f"ghostunnel-{workload.name}-{self.port}", command, server.site.deployment.folder,
                                **workload.popen_options())
 
