@@ -16,6 +16,7 @@ signet_packages() {
     servers) echo nginx haproxy nats-server redis-server postgresql-15 caddy ;;
     more_servers) echo apache2 stunnel4 rabbitmq-server mariadb-server ;; # judged only when they are named
     java) echo maven openjdk-17-jdk-headless ;; # ./check does not install it, and skips examples/java without it
+    systemd) echo systemd systemd-container dbus polkitd nginx stunnel4 ;; # likewise, for tests/interop/run systemd
     fuzz) echo clang-14 libclang-rt-14-dev llvm-14 ;;
     lint) echo shellcheck ;;
     *) echo "signet_packages: unknown group $1" >&2; return 1 ;;

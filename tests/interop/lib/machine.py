@@ -22,9 +22,9 @@ def find():
         raise Missing("a systemd of its own takes root")
     for program in ("systemd-nspawn", "unshare", "nsenter"):
         if not shutil.which(program):
-            raise Missing(f"no {program} here (apt-get install systemd-container util-linux)")
+            raise Missing(f"no {program} here (scripts/setup.sh, group systemd)")
     if not Path("/lib/systemd/systemd").exists():
-        raise Missing("no /lib/systemd/systemd here (apt-get install systemd dbus)")
+        raise Missing("no systemd here (scripts/setup.sh, group systemd)")
 
 
 def _cgroup_mount():

@@ -123,7 +123,7 @@ def units(here):
 def _install_nginx(here, user, verb="reload", unit="nginx.service", more=""):
     """nginx and its deliverer from the examples; a drop-in says who delivers."""
     if not shutil.which("nginx", path="/usr/sbin"):
-        raise Missing("no nginx here")
+        raise Missing("no nginx here (scripts/setup.sh, group systemd)")
     shutil.copytree("/etc/nginx", here.root / "etc/nginx", dirs_exist_ok=True)
     here.write("etc/nginx/nginx.conf", example("nginx/nginx.conf"))
     here.write("etc/signet/deliver/nginx.json", example(
@@ -150,7 +150,7 @@ def _delivered(here, times, seconds=30):
 def reload_by_polkit(here):
     """Without the rule the refusal says so; with it, reloads."""
     if not Path("/usr/lib/polkit-1/polkitd").exists():
-        raise Missing("no polkit here (apt-get install polkitd)")
+        raise Missing("no polkit here (scripts/setup.sh, group systemd)")
     _install_nginx(here, "www-data")
     entry(here, "nginx", "-selector unix:user:www-data", "-x509SVIDTTL 8")
     here.run("systemctl start signet-deliver@nginx")
@@ -212,7 +212,7 @@ def refusals(here):
 
 def stunnel(here):
     if not shutil.which("stunnel4"):
-        raise Missing("no stunnel4 here")
+        raise Missing("no stunnel4 here (scripts/setup.sh, group systemd)")
     here.write("etc/stunnel/stunnel.conf", example("stunnel/stunnel.conf"))
     here.write("etc/signet/deliver/stunnel.json", example("stunnel/delivery.json"))
     here.write("etc/systemd/system/signet-deliver@stunnel.service.d/user.conf", "[Service]\nUser=stunnel4\n")
