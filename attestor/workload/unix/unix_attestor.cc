@@ -116,12 +116,11 @@ UnixAttestor::Program UnixAttestor::OpenProgram(const rpc::PeerProcess& process)
 
 Status UnixAttestor::CheckSameProgram(const rpc::PeerProcess& process,
                                       const Program& program) const {
-  struct stat now {};
-  const bool readable = ::stat(ProcFile(process, "exe").c_str(), &now) == 0;
-  if (!program.fd && !readable) {
-    return {};
+  if (!program.fd) {
+    return {};  // nothing was said of the program
   }
-  if (program.fd && readable && now.st_dev == program.file.st_dev &&
+  struct stat now {};
+  if (::stat(ProcFile(process, "exe").c_str(), &now) == 0 && now.st_dev == program.file.st_dev &&
       now.st_ino == program.file.st_ino) {
     return {};
   }

@@ -111,13 +111,26 @@ def units(here):
     fetch(here, "web")
     here.run("systemctl restart signet-server signet-agent")
     fetch(here, "web")
+    _hidden_program(here)
     for unit, user in (("signet-server", "signet-server"), ("signet-agent", "signet-agent")):
         pid = here.run(f"systemctl show -P MainPID {unit}").strip()
         status = here.run(f"ps -o user:20= -p {pid}; grep NoNewPrivs /proc/{pid}/status")
         if status.split() != [user, "NoNewPrivs:", "1"]:
             raise Failed(f"{unit} runs as {status.split()}")
     scores = re.findall(r"^(signet-(?:server|agent))\.service +([\d.]+)", here.run("systemd-analyze security --no-pager"), re.MULTILINE)
-    return "an SVID by user and program, again after a restart of both; exposure " + ", ".join(f"{u} {s}" for u, s in scores)
+    return "an SVID by user and program, again after a restart of both; a hidden program by its user alone; exposure " + ", ".join(f"{u} {s}" for u, s in scores)
+
+
+def _hidden_program(here):
+    """A program that the agent's user may not read: its process is known by its user, not by its path."""
+    here.run("install -m 500 -o web /usr/local/bin/signet-agent /home/hidden")
+    entry(here, "hidden", "-selector unix:user:web", "-selector unix:path:/home/hidden")
+    entry(here, "user-alone", "-selector unix:user:web")
+    command = f"/home/hidden api fetch x509 -socketPath {SOCKET}"
+    process.wait_until(lambda: _succeeds(here, "web", command), 10, lambda: f"no SVID: {here.journal('signet-agent')}")
+    given = re.findall(r"spiffe://\S+", here.run_as("web", command))
+    if given != ["spiffe://example.org/user-alone"]:
+        raise Failed(f"a hidden program got {given}")
 
 
 def _install_nginx(here, user, verb="reload", unit="nginx.service", more=""):
@@ -249,12 +262,12 @@ def stunnel(here):
 
 
 class _Load:
-    """Two clients that connect again and again, each time with a handshake and a request."""
+    """Two clients that connect again and again, each time with a handshake and a request, and one that only looks for an open port."""
 
     def __init__(self, context):
         self.context, self.failures, self.ended = context, [], threading.Event()
         self.served = self.reloads = 0
-        self.threads = [threading.Thread(target=self._visit) for _ in range(2)]
+        self.threads = [threading.Thread(target=work) for work in (self._visit, self._visit, self._knock)]
         for thread in self.threads:
             thread.start()
 
@@ -265,6 +278,11 @@ class _Load:
                 self.served += 1
             except tls.Refused as why:
                 self.failures.append(str(why))
+
+    def _knock(self):
+        while not self.ended.wait(0.002):
+            if not process.accepts(("127.0.0.1", PORT)):
+                self.failures.append("the port is closed")
 
     def stop(self):
         self.ended.set()

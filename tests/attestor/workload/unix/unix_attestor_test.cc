@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 
 #include "core/base/encoding.h"
 #include "core/base/files.h"
+#include "core/base/unique_fd.h"
 #include "core/crypto/hash.h"
 #include "tests/support/result.h"
 #include "tests/support/temp_dir.h"
@@ -53,6 +56,14 @@ struct Machine {
   std::string Proc(const std::string& name) const { return dir.File("4711/" + name); }
   void Write(const std::string& name, const std::string& text) {
     REQUIRE_OK(WriteFileAtomic(Proc(name), AsBytes(text)));
+  }
+  void MakeProgramASocket() {
+    std::filesystem::remove(program);
+    sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
+    REQUIRE(program.size() < sizeof name.sun_path);
+    program.copy(name.sun_path, program.size());
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0);
   }
   /// Attest runs `meanwhile` between the reads and the question whether the process still lives.
   Result<AttestedWorkload> Attest(std::function<bool()> alive = [] { return true; }) {
@@ -99,7 +110,11 @@ TEST_CASE("what cannot be told is left out, not guessed") {
   Machine machine;
   SECTION("a uid without an account") { machine.names.users.clear(); }
   SECTION("a program over the limit") { machine.max_binary_bytes = 1; }
-  SECTION("a program that may not be read") { std::filesystem::remove(machine.Proc("exe")); }
+  SECTION("a program that may not be seen") { std::filesystem::remove(machine.Proc("exe")); }
+  SECTION("a program that may be seen and not be read") {
+    // Also root cannot open a socket's file, which stat() shows: what EACCES is to an agent's user.
+    machine.MakeProgramASocket();
+  }
   const auto workload = machine.Attest();
   REQUIRE_OK(workload);
   CHECK(Has(*workload, "unix:uid:1000"));

@@ -75,9 +75,10 @@ class Ghostunnel(Server):
 
     def stop(self):
         super().stop()
-        for running in (self.frontend, self.backend):
-            if running is not None:
-                running.stop()
+        if self.frontend is not None:
+            self.frontend.stop()
+        if self.backend is not None:
+            self.backend.close()
 
 
 class Frontend:
