@@ -2,14 +2,13 @@
 // and theirs in one file of CA certificates.
 #include "ca/issuance/cross_certificate.h"
 
-#include <cstdio>
-
 #include "ca/issuance/x509_issuer.h"
 #include "core/base/encoding.h"
 #include "core/base/files.h"
 #include "core/crypto/pem.h"
 #include "tests/support/pki.h"
 #include "tests/support/result.h"
+#include "tests/support/shell.h"
 #include "tests/support/temp_dir.h"
 
 namespace signet::issuance {
@@ -68,15 +67,8 @@ class Server {
     const std::string command =
         "openssl verify -attime 1790000000 " + flags + " -CAfile " + dir_.File("ca.pem") +
         (chain.size() > 1 ? " -untrusted " + dir_.File("untrusted.pem") : std::string()) + " " +
-        dir_.File("leaf.pem") + " 2>&1";
-    FILE* pipe = ::popen(command.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    std::string output;
-    char buffer[4096];
-    while (const auto size = std::fread(buffer, 1, sizeof(buffer), pipe)) {
-      output.append(buffer, size);
-    }
-    ::pclose(pipe);
+        dir_.File("leaf.pem");
+    const std::string output = test::Shell(command).text;
     return output.ends_with("leaf.pem: OK\n") ? "OK" : output;
   }
 

@@ -1,7 +1,6 @@
 // Certificates are judged by Python cryptography (golden.txt) and by the openssl command.
 #include "ca/issuance/x509_issuer.h"
 
-#include <cstdio>
 #include <map>
 #include <sstream>
 #include <thread>
@@ -11,6 +10,7 @@
 #include "core/crypto/pem.h"
 #include "core/crypto/x509_svid.h"
 #include "tests/support/result.h"
+#include "tests/support/shell.h"
 #include "tests/support/temp_dir.h"
 
 namespace signet::issuance {
@@ -96,17 +96,10 @@ struct World {
 
 // OpenSsl runs the command and gives its output, standard error included.
 std::string OpenSsl(const std::string& arguments) {
-  FILE* pipe = ::popen(("openssl " + arguments + " 2>&1").c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::string output;
-  char buffer[4096];
-  while (const auto size = std::fread(buffer, 1, sizeof(buffer), pipe)) {
-    output.append(buffer, size);
-  }
-  const int status = ::pclose(pipe);
-  INFO(output);
-  REQUIRE(status == 0);
-  return output;
+  const test::ShellOutput output = test::Shell("openssl " + arguments);
+  INFO(output.text);
+  REQUIRE(output.status == 0);
+  return output.text;
 }
 
 std::string WritePem(const signet::test::TempDir& dir, const char* name, const Bytes& der) {

@@ -1,13 +1,12 @@
 // PKCS#12 files, judged by those who read them: openssl, Python's cryptography, Java's keytool.
 #include "core/crypto/pkcs12.h"
 
-#include <array>
-#include <cstdio>
 #include <fstream>
 
 #include "core/crypto/pem.h"
 #include "tests/support/pki.h"
 #include "tests/support/result.h"
+#include "tests/support/shell.h"
 #include "tests/support/temp_dir.h"
 
 using namespace signet;
@@ -50,23 +49,6 @@ struct Identity {
   std::vector<Bytes> roots = {ca.der(), MakeCa("second root").der()};
 };
 
-struct Output {
-  int status = 0;
-  std::string text;
-};
-
-Output Run(const std::string& command) {
-  FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  Output out;
-  std::array<char, 4096> block{};
-  while (const std::size_t n = ::fread(block.data(), 1, block.size(), pipe)) {
-    out.text.append(block.data(), n);
-  }
-  out.status = ::pclose(pipe);
-  return out;
-}
-
 /// File is a PKCS#12 file on disk.
 struct File {
   explicit File(const Identity& identity) {
@@ -93,7 +75,7 @@ TEST_CASE("openssl opens the file and finds key, chain and roots in it, encrypte
     const Identity identity(key_type);
     const File file(identity);
     const std::string open = "openssl pkcs12 -in " + file.path + " -passin 'pass:open sesame' ";
-    const Output all = Run(open + "-info -nodes");
+    const test::ShellOutput all = test::Shell(open + "-info -nodes");
     INFO(all.text);
     REQUIRE(all.status == 0);
     CHECK_THAT(all.text, Catch::Contains("MAC: sha256, Iteration 100000"));
@@ -106,40 +88,41 @@ TEST_CASE("openssl opens the file and finds key, chain and roots in it, encrypte
       }
     }
     CHECK_THAT(all.text, Catch::Contains(PemEncode("PRIVATE KEY", identity.key.RevealSecret())));
-    CHECK_THAT(Run(open + "-clcerts -nokeys").text,
+    CHECK_THAT(test::Shell(open + "-clcerts -nokeys").text,
                Catch::Contains(PemEncode("CERTIFICATE", identity.chain[0])));
-    CHECK(Run("openssl pkcs12 -in " + file.path + " -passin pass:wrong -nokeys").status != 0);
+    CHECK(test::Shell("openssl pkcs12 -in " + file.path + " -passin pass:wrong -nokeys").status !=
+          0);
   }
 }
 
 TEST_CASE("Python's cryptography opens the file") {
-  if (Run("/usr/bin/python3 -c 'import cryptography'").status != 0) {
+  if (test::Shell("/usr/bin/python3 -c 'import cryptography'").status != 0) {
     WARN("NOT PROVED: PKCS#12 files in Python; there is no python3-cryptography");
     return;
   }
   const Identity identity;
   const File file(identity);
-  const Output out =
-      Run("/usr/bin/python3 -c \"import sys\n"
-          "from cryptography.hazmat.primitives.serialization import pkcs12\n"
-          "p = pkcs12.load_pkcs12(open('" +
-          file.path +
-          "', 'rb').read(), b'open sesame')\n"
-          "print(p.cert.friendly_name.decode(), len(p.additional_certs))\n"
-          "print(p.cert.certificate.public_key() .public_numbers() == "
-          "p.key.public_key().public_numbers())\"");
+  const test::ShellOutput out = test::Shell(
+      "/usr/bin/python3 -c \"import sys\n"
+      "from cryptography.hazmat.primitives.serialization import pkcs12\n"
+      "p = pkcs12.load_pkcs12(open('" +
+      file.path +
+      "', 'rb').read(), b'open sesame')\n"
+      "print(p.cert.friendly_name.decode(), len(p.additional_certs))\n"
+      "print(p.cert.certificate.public_key() .public_numbers() == "
+      "p.key.public_key().public_numbers())\"");
   CHECK(out.text == kId + " 3\nTrue\n");
 }
 
 TEST_CASE("keytool finds one key with its chain, and each root trusted") {
-  if (Run("keytool -help").status != 0) {
+  if (test::Shell("keytool -help").status != 0) {
     WARN("NOT PROVED: PKCS#12 files in Java; there is no keytool");
     return;
   }
   const Identity identity;
   const File file(identity);
-  const Output out =
-      Run("keytool -list -v -storetype PKCS12 -storepass 'open sesame' -keystore " + file.path);
+  const test::ShellOutput out = test::Shell(
+      "keytool -list -v -storetype PKCS12 -storepass 'open sesame' -keystore " + file.path);
   INFO(out.text);
   CHECK_THAT(out.text, Catch::Contains("contains 3 entries"));
   CHECK_THAT(out.text, Catch::Contains("Alias name: " + kId));

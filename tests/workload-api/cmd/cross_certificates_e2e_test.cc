@@ -1,7 +1,6 @@
 // From a foreign bundle on the server to a TLS server that is OpenSSL's: a forged SVID is refused.
 #include <unistd.h>
 
-#include <cstdio>
 #include <deque>
 
 #include "core/base/files.h"
@@ -9,6 +8,7 @@
 #include "core/crypto/pem.h"
 #include "tests/support/pki.h"
 #include "tests/support/result.h"
+#include "tests/support/shell.h"
 #include "tests/workload-api/cmd/house.h"
 #include "workload-api/cmd/cross_certificate_watch.h"
 
@@ -68,18 +68,6 @@ struct Federation {
   std::unique_ptr<CrossCertificateWatch> watch;
 };
 
-std::string Output(const std::string& command) {
-  std::FILE* pipe = ::popen(command.c_str(), "re");
-  REQUIRE(pipe != nullptr);
-  std::string output;
-  char buffer[4096];
-  while (const auto size = std::fread(buffer, 1, sizeof(buffer), pipe)) {
-    output.append(buffer, size);
-  }
-  ::pclose(pipe);
-  return output;
-}
-
 constexpr char kServed[] = "HTTP/1.0 200 ok";
 
 /// TlsServer is openssl s_server with one file of CA certificates.
@@ -97,7 +85,7 @@ class TlsServer {
   /// server's status page.
   std::string Connect(const TestCert& client) {
     Write("client", client);
-    const std::string output = Output("cd " + dir_.path() + R"(
+    const std::string output = Shell("cd " + dir_.path() + R"(
       rm -f server.log
       timeout 20 openssl s_server -accept 127.0.0.1:0 -www -cert server.pem -key server.key \
         -CAfile ca.pem -Verify 4 -verify_return_error >server.log 2>&1 & server=$!
@@ -110,7 +98,8 @@ class TlsServer {
         -connect 127.0.0.1:$port -cert client.pem -key client.key 2>&1
       kill $server
       wait
-      cat server.log)");
+      cat server.log)")
+                                   .text;
     REQUIRE_THAT(output, Catch::Contains("ACCEPT 127.0.0.1:"));
     return output;
   }
@@ -170,9 +159,10 @@ TEST_CASE("the CA file that is delivered is our root and the cross-certificate, 
       AsBytes(R"({"deliver": {"socket_path": ")" + world.house.socket_path() +
               R"(", "targets": {"beside": {"dir": ")" + dir.File("beside") +
               R"(", "files": {"ca.pem": {"content": "constrained_bundles"}}}}}})")));
-  const std::string output = Output(std::string(SIGNET_BINARY_DIR) +
-                                    "/workload-api/cmd/signet-agent deliver -once -config " +
-                                    dir.File("deliver.json") + " 2>&1");
+  const std::string output =
+      Shell(std::string(SIGNET_BINARY_DIR) +
+            "/workload-api/cmd/signet-agent deliver -once -config " + dir.File("deliver.json"))
+          .text;
   INFO(output);
   CHECK(delivered("beside") == want);
 }

@@ -2,13 +2,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "core/base/encoding.h"
 #include "core/crypto/pem.h"
 #include "tests/support/result.h"
+#include "tests/support/shell.h"
 #include "tests/support/temp_dir.h"
 #include "tests/workload-api/delivery/folder_view.h"
 #include "tests/workload-api/delivery/make_material.h"
@@ -51,23 +50,6 @@ struct World {
   std::vector<std::string> left_out;
 };
 
-struct Output {
-  int status = 0;
-  std::string text;
-};
-
-Output Run(const std::string& command) {
-  FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  Output out;
-  std::array<char, 4096> block{};
-  while (const std::size_t n = ::fread(block.data(), 1, block.size(), pipe)) {
-    out.text.append(block.data(), n);
-  }
-  out.status = ::pclose(pipe);
-  return out;
-}
-
 void WriteCertificate(const std::string& path, ByteView der) {
   WriteText(path, crypto::PemEncode("CERTIFICATE", der));
 }
@@ -84,25 +66,25 @@ Bytes CrossCertificate(const test::TestCa& ca, const test::TestCa& root, const s
       temp.File("ext"),
       std::string("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n") +
           (constrained ? "nameConstraints=critical,permitted;URI:" + domain + "\n" : ""));
-  const Output made =
-      Run("cd " + temp.path() +
-          " && openssl x509 -in root.pem -noout -pubkey >root.pub && openssl x509 -new "
-          "-force_pubkey root.pub -subj '/C=US/O=TEST/CN=root of " +
-          domain +
-          "' -CA ca.pem -CAkey ca.key -set_serial 7 -days 1 -extfile ext -outform DER "
-          "-out cross.der");
+  const test::ShellOutput made =
+      test::Shell("cd " + temp.path() +
+                  " && openssl x509 -in root.pem -noout -pubkey >root.pub && openssl x509 -new "
+                  "-force_pubkey root.pub -subj '/C=US/O=TEST/CN=root of " +
+                  domain +
+                  "' -CA ca.pem -CAkey ca.key -set_serial 7 -days 1 -extfile ext -outform DER "
+                  "-out cross.der");
   INFO(made.text);
   REQUIRE(made.status == 0);
   return ToBytes(ReadText(temp.File("cross.der")));
 }
 
 /// Verify asks openssl whether a server with this CA file takes the certificate.
-Output Verify(const std::string& ca_file, const test::TestCert& leaf) {
+test::ShellOutput Verify(const std::string& ca_file, const test::TestCert& leaf) {
   const test::TempDir temp;
   WriteText(temp.File("ca.pem"), ca_file);
   WriteCertificate(temp.File("leaf.pem"), leaf.der);
-  return Run("openssl verify -no_check_time -CAfile " + temp.File("ca.pem") + " " +
-             temp.File("leaf.pem"));
+  return test::Shell("openssl verify -no_check_time -CAfile " + temp.File("ca.pem") + " " +
+                     temp.File("leaf.pem"));
 }
 
 std::string Pem(const std::vector<Bytes>& certificates) {
@@ -147,12 +129,12 @@ TEST_CASE("openssl takes the key and the chain, and finds that they fit") {
   WriteText(temp.File("both.pem"), world.Text(Content::kKeyAndChain));
   WriteText(temp.File("ca.pem"), world.Text(Content::kBundleAndIntermediates));
   const std::string both = temp.File("both.pem");
-  const Output public_key = Run("openssl pkey -pubout -in " + both);
-  CHECK(public_key.text == Run("openssl x509 -noout -pubkey -in " + both).text);
+  const test::ShellOutput public_key = test::Shell("openssl pkey -pubout -in " + both);
+  CHECK(public_key.text == test::Shell("openssl x509 -noout -pubkey -in " + both).text);
   CHECK_THAT(public_key.text, Catch::StartsWith("-----BEGIN PUBLIC KEY-----"));
   // The leaf is the file's first certificate, so a server that reads one alone finds it.
-  CHECK(Run("openssl verify -no_check_time -CAfile " + temp.File("ca.pem") + " " + both).status ==
-        0);
+  CHECK(test::Shell("openssl verify -no_check_time -CAfile " + temp.File("ca.pem") + " " + both)
+            .status == 0);
 }
 
 TEST_CASE("files get the modes and owners that are asked for, keys 0600 if nothing is") {
