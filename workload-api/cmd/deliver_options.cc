@@ -40,7 +40,7 @@ std::vector<Option> MakeOptions() {
        .flag = "logFile",
        .help = "File that the log is appended to. Default: standard error."},
       {.path = "deliver.health.listen",
-       .help = "Numeric address:port of GET /live and /ready, e.g. 127.0.0.1:8081. Default: none. "
+       .help = "Numeric address:port of GET /live and /ready, e.g. 127.0.0.1:8083. Default: none. "
                "Whoever reaches it can read the targets' names, IDs and errors.",
        .validate = CheckHealthAddress},
   };

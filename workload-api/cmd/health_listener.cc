@@ -39,7 +39,7 @@ Result<Address> ParseAddress(const std::string& text) {
   const std::string digits = colon == std::string::npos ? "" : text.substr(colon + 1);
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) {
-    return InvalidArgument("expects address:port, e.g. 127.0.0.1:8081");
+    return InvalidArgument("expects address:port, e.g. 127.0.0.1:8083");
   }
   std::string host = text.substr(0, colon);
   Address out;
