@@ -163,6 +163,16 @@ TEST_CASE("a denial is explained by the nearest entry and the selectors it lacke
   const auto snapshot = world.cache.Take(kStart);
   CHECK(ExplainMismatch(*snapshot, {Uid(3000), {"unix", "path:/bin/api"}}) ==
         "nearest is entry 1-web (spiffe://example.org/web), missing unix:uid:1000");
+  // One for the node itself asks for one selector alone, and is nearer to nobody.
+  Entry node = world.web;
+  node.id = "0-node";
+  node.selectors = {{"spiffe_id", "spiffe://example.org/spire/agent/x509pop/1"}};
+  world.cache.SetEntries({node, world.db});
+  CHECK_THAT(ExplainMismatch(*world.cache.Take(kStart), {Uid(3000)}),
+             Catch::StartsWith("nearest is entry 3-db"));
+  world.cache.SetEntries({node});
+  CHECK_THAT(ExplainMismatch(*world.cache.Take(kStart), {Uid(3000)}),
+             Catch::Contains("no entry of this agent asks"));
   world.cache.SetEntries({});
   CHECK_THAT(ExplainMismatch(*world.cache.Take(kStart), {Uid(1)}),
              Catch::Contains("no entry at all"));
