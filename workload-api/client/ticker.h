@@ -1,9 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "core/base/clock.h"
-#include "core/base/ticker.h"
+
+namespace signet {
+class Ticker;
+}  // namespace signet
 
 namespace signet::client {
 
@@ -14,7 +18,7 @@ class Ticker {
   /// The first tick comes at once. tick must not throw, and must not destroy the ticker.
   Ticker(Duration every, std::function<void()> tick);
   /// Waits for a tick that is running.
-  ~Ticker() = default;
+  ~Ticker();
   Ticker(const Ticker&) = delete;
   Ticker& operator=(const Ticker&) = delete;
 
@@ -22,7 +26,7 @@ class Ticker {
   void Wake();
 
  private:
-  signet::Ticker ticker_;
+  std::unique_ptr<signet::Ticker> ticker_;
 };
 
 }  // namespace signet::client
